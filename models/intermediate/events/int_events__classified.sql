@@ -1,0 +1,56 @@
+-- One row per event, with its channel and what the touchpoint rules say of it.
+with events as (
+    select * from {{ ref('int_events__deduplicated') }}
+),
+
+origin_channels as (
+    select * from {{ ref('int_events__channels') }}
+),
+
+touchpoint_rules as (
+    select * from {{ ref('touchpoint_rules') }}
+),
+
+channels as (
+    select * from {{ ref('channels') }}
+),
+
+-- The channel that the event itself names, else the one its kind of event implies, else the one of its origin.
+with_channels as (
+    select
+        events.*,
+        coalesce(events.source_channel, any_channel.default_channel, origin_channels.channel) as channel
+    from events
+    inner join origin_channels
+        on events.origin_key = origin_channels.origin_key
+    left join touchpoint_rules as any_channel
+        on
+            events.event_name = any_channel.event_name
+            and any_channel.channel is null
+),
+
+-- A rule for the event's channel comes before the rule for all channels.
+final as (
+    select
+        with_channels.*,
+        coalesce(this_channel.touch_type, any_channel.touch_type) as touch_type,
+        coalesce(this_channel.is_eligible, any_channel.is_eligible, false) as is_eligible,
+        coalesce(this_channel.base_weight, any_channel.base_weight, 0) as base_weight,
+        coalesce(this_channel.default_tactic, any_channel.default_tactic, 'none') as default_tactic,
+        coalesce(this_channel.is_session_event, any_channel.is_session_event, true) as is_session_event,
+        coalesce(channels.is_paid, false) as is_paid,
+        coalesce(channels.is_direct, false) as is_direct
+    from with_channels
+    left join touchpoint_rules as this_channel
+        on
+            with_channels.event_name = this_channel.event_name
+            and with_channels.channel = this_channel.channel
+    left join touchpoint_rules as any_channel
+        on
+            with_channels.event_name = any_channel.event_name
+            and any_channel.channel is null
+    left join channels
+        on with_channels.channel = channels.channel
+)
+
+select * from final

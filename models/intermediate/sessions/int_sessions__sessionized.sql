@@ -1,0 +1,59 @@
+-- One row per session. What brought it and where it landed are its first event's; where it was is the first that says so.
+{%- set first_event_columns = ['user_key', 'channel', 'campaign_id', 'content_id', 'referrer_host'] %}
+{%- set first_known_columns = ['page_path', 'device_type', 'country', 'region', 'city'] %}
+with session_events as (
+    select * from {{ ref('int_sessions__events') }}
+),
+
+grouped as (
+    select
+        visitor_key,
+        source_session_id,
+        first_event_id,
+        {%- for column in first_event_columns %}
+        max(case when event_number = 1 then {{ column }} end) as {{ column }},
+        {%- endfor %}
+        {%- for column in first_known_columns %}
+        min_by({{ column }}, event_number) filter (where {{ column }} is not null) as {{ column }},
+        {%- endfor %}
+        count(*) as events_count,
+        -- Summed as a decimal: the same whatever the order.
+        cast(sum(cast(coalesce(engagement_seconds, 0) as decimal(18, 3))) as double) as engagement_seconds,
+        bool_or(event_number = 1 and is_paid) as is_paid,
+        bool_or(event_number = 1 and is_direct) as is_direct,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at
+    from session_events
+    group by visitor_key, source_session_id, first_event_id
+),
+
+final as (
+    select
+        ---------- keys
+        {{ surrogate_key(['visitor_key', 'source_session_id', 'first_event_id']) }} as session_id,
+        user_key,
+        visitor_key as device_key,
+        campaign_id,
+        content_id,
+        ---------- text
+        channel,
+        page_path as landing_page,
+        referrer_host,
+        device_type,
+        country,
+        region,
+        city,
+        ---------- numbers
+        events_count,
+        engagement_seconds,
+        ---------- booleans
+        events_count = 1 as is_bounced,
+        is_paid,
+        is_direct,
+        ---------- times
+        started_at,
+        ended_at
+    from grouped
+)
+
+select * from final

@@ -1,0 +1,102 @@
+-- One row per single touch: a marketing or personalization event, or the start of a session; before touches of one contact collapse.
+with event_touches as (
+    select
+        'event|' || event_id as candidate_id,
+        user_key,
+        cast(null as varchar) as session_id,
+        touch_type,
+        channel,
+        campaign_id,
+        content_id,
+        template_id,
+        tactic,
+        default_tactic,
+        variant_id,
+        experiment_id,
+        device_type,
+        country,
+        region,
+        city,
+        base_weight,
+        engagement_seconds,
+        is_personalized,
+        is_paid,
+        is_direct,
+        is_eligible,
+        occurred_at as touched_at
+    from {{ ref('int_events__classified') }}
+    where
+        touch_type is not null
+        and exclusion_reason is null
+        and user_key is not null
+),
+
+session_touches as (
+    select
+        'session|' || sessions.session_id as candidate_id,
+        sessions.user_key,
+        sessions.session_id,
+        session_rule.touch_type,
+        sessions.channel,
+        sessions.campaign_id,
+        sessions.content_id,
+        cast(null as varchar) as template_id,
+        cast(null as varchar) as tactic,
+        session_rule.default_tactic,
+        cast(null as varchar) as variant_id,
+        cast(null as varchar) as experiment_id,
+        sessions.device_type,
+        sessions.country,
+        sessions.region,
+        sessions.city,
+        session_rule.base_weight,
+        sessions.engagement_seconds,
+        cast(null as boolean) as is_personalized,
+        sessions.is_paid,
+        sessions.is_direct,
+        session_rule.is_eligible,
+        sessions.started_at as touched_at
+    from {{ ref('int_sessions__sessionized') }} as sessions
+    inner join {{ ref('touchpoint_rules') }} as session_rule
+        on session_rule.event_name = 'session_started'
+    where sessions.user_key is not null
+),
+
+touches as (
+    select * from event_touches
+    union all
+    select * from session_touches
+),
+
+campaigns as (
+    select * from {{ ref('int_touchpoints__campaigns') }}
+),
+
+tactics as (
+    select * from {{ ref('tactics') }}
+),
+
+-- The touch itself says best whether and how it was personalised, then its campaign, then what its kind implies.
+with_tactics as (
+    select
+        touches.* exclude (tactic, is_personalized, default_tactic),
+        coalesce(touches.tactic, campaigns.tactic, touches.default_tactic) as tactic,
+        coalesce(touches.is_personalized, campaigns.is_personalized) as is_said_personalized,
+        campaigns.eligible_until
+    from touches
+    left join campaigns
+        on touches.campaign_id = campaigns.campaign_id
+),
+
+final as (
+    select
+        with_tactics.* exclude (is_said_personalized, eligible_until, tactic),
+        coalesce(with_tactics.tactic, 'none') as tactic,
+        coalesce(with_tactics.is_said_personalized, tactics.is_personalized, false) as is_personalized,
+        with_tactics.eligible_until
+    from with_tactics
+    left join tactics
+        on with_tactics.tactic = tactics.tactic
+)
+
+select * from final

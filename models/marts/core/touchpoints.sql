@@ -1,0 +1,31 @@
+-- One row per touchpoint.
+with touchpoints as (
+    select * from {{ ref('int_touchpoints__collapsed') }}
+),
+
+final as (
+    select
+        touchpoint_id,
+        user_key,
+        session_id,
+        campaign_id,
+        content_id,
+        template_id,
+        variant_id,
+        experiment_id,
+        touch_type,
+        channel,
+        tactic,
+        base_weight,
+        collapsed_count,
+        cost,
+        is_personalized,
+        is_paid,
+        is_direct,
+        is_eligible,
+        touched_at,
+        eligible_until
+    from touchpoints
+)
+
+select * from final
