@@ -25,7 +25,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
         ApportionError: it is not a DuckDB file, or cannot be opened.
     """
     try:
-        connection = duckdb.connect(str(path), read_only=read_only, config={"TimeZone": "UTC"})
+        connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.IOException as error:
         text = str(error)
         if "lock" in text:
@@ -40,6 +40,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
             f"{path} is open in this process with other rights: {error}", "close it first"
         ) from error
     try:
+        connection.execute("set TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()

@@ -58,10 +58,19 @@ without_placeholders as (
     from combinations
 ),
 
+-- Grouped once more: what differed only in a placeholder is one combination now.
 final as (
-    select *
+    select
+        {%- for identifier_type in types %}
+        {{ identifier_type }},
+        {%- endfor %}
+        cast(sum(evidence_count) as bigint) as evidence_count,
+        min(first_load) as first_load,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
     from without_placeholders
     where coalesce({{ types | join(', ') }}) is not null
+    group by {{ types | join(', ') }}
 )
 
 select * from final
