@@ -1,0 +1,450 @@
+"""Read one landed file into two temporary tables: its typed rows, and the lines that are none.
+
+`landed_rows`: row_number, line, raw_text, the dataset's columns in their types, extra, reason
+(empty when the row is good). `landed_rejects`: line, reason, raw_text. Files are read by DuckDB; a
+file in which something is wrong is read a second time, line by line, to say where.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow
+
+from apportion import casts, csv_lines, lines
+from apportion.datasets import NOUNS, Column, Dataset
+from apportion.lines import Unreadable, glob_free
+from apportion.warehouse import identifier, literal
+
+FORMATS = ("jsonl", "ndjson", "json", "csv", "parquet")
+COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
+
+_MAGIC = (
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+    (b"PK\x03\x04", "a zip or Excel file"),
+    (b"%PDF", "a PDF file"),
+    (b"\xff\xfe", "UTF-16 text, which must be saved as UTF-8"),
+    (b"\xfe\xff", "UTF-16 text, which must be saved as UTF-8"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One column or key of a file.
+
+    Attributes:
+        name: as the file writes it.
+        value: SQL of its value.
+        family: family of its type, see `casts.family`.
+    """
+
+    name: str
+    value: str
+    family: str = "text"
+
+
+@dataclass(frozen=True)
+class Headers:
+    """How the names in files are matched to columns: by name, any case, then by alias.
+
+    Attributes:
+        dataset: the dataset.
+        aliases: lower-case alias to column.
+    """
+
+    dataset: Dataset
+    aliases: Mapping[str, str]
+
+    def column(self, name: str) -> str | None:
+        """The column that a name in a file means; None: it is unknown."""
+        name = name.strip().lower()
+        columns = {column.name for column in self.dataset.columns}
+        if name in columns:
+            return name
+        # An alias for every dataset means nothing in one that has no such column.
+        column = self.aliases.get(name)
+        return column if column in columns else None
+
+    def match(self, sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[Source]]:
+        """Sources per column, the column's own name before its aliases, and the unknown ones."""
+        known: dict[str, list[Source]] = {}
+        unknown = []
+        for source in sources:
+            column = self.column(source.name)
+            if column is None:
+                unknown.append(source)
+            else:
+                known.setdefault(column, []).append(source)
+        for column, candidates in known.items():
+            candidates.sort(key=lambda source: source.name.strip().lower() != column)
+        return known, unknown
+
+
+def read_aliases(path: Path) -> dict[str, dict[str, str]]:
+    """Aliases by dataset ('*': all of them) from seeds/column_aliases.csv."""
+    aliases: dict[str, dict[str, str]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            aliases.setdefault(row["dataset"], {})[row["alias"].strip().lower()] = row["column"]
+    return aliases
+
+
+def file_format(path: Path) -> tuple[str, str | None] | None:
+    """Format and compression by a file's ending; None: it is not one of ours."""
+    parts = path.name.lower().split(".")
+    compression = COMPRESSIONS.get(parts[-1])
+    if compression:
+        parts = parts[:-1]
+    if len(parts) < 2 or parts[-1] not in FORMATS:
+        return None
+    return parts[-1], compression
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    headers: Headers,
+    scratch: Path,
+    latest: dt.datetime,
+) -> None:
+    """Read one file into the temporary tables landed_rows and landed_rejects.
+
+    Args:
+        connection: the warehouse, outside a transaction.
+        path: the file.
+        headers: how its names are matched.
+        scratch: folder for what is unpacked or rewritten on the way.
+        latest: an occurrence later than this is a mistake.
+
+    Raises:
+        Unreadable: the file is not what its ending says.
+        duckdb.Error, OSError: it cannot be read.
+    """
+    kind, compression = file_format(path)
+    if compression:
+        path = _unpack(path, compression, scratch)
+    connection.execute(
+        "create or replace temp table landed_rejects"
+        " (line bigint, reason varchar, raw_text varchar)"
+    )
+    typed = Typed(connection, headers, latest)
+    if kind == "parquet":
+        _read_parquet(typed, path)
+        return
+    head = _head(path)
+    if not head.strip():
+        typed.write("select 1 as row_number, 1 as line, '' as raw_text where false", [])
+    elif kind == "csv":
+        _read_csv(typed, path, head, scratch)
+    else:
+        _read_json(typed, path, head)
+
+
+def _unpack(path: Path, compression: str, scratch: Path) -> Path:
+    plain = scratch / "unpacked"
+    try:
+        with (
+            pyarrow.input_stream(str(path), compression=compression) as packed,
+            plain.open("wb") as file,
+        ):
+            shutil.copyfileobj(packed, file, 1 << 22)
+    except OSError as error:
+        raise Unreadable(f"cannot be unpacked as {compression}: {error}") from error
+    return plain
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a text file, without the mark of UTF-8.
+
+    Raises:
+        Unreadable: it is no text.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 20)
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            raise Unreadable(f"not text: this is {what}")
+    if b"\0" in head[:1024]:
+        raise Unreadable("not text: it holds NUL bytes")
+    return head.removeprefix(b"\xef\xbb\xbf")
+
+
+class Typed:
+    """Writes landed_rows: values cast to their columns, each row with the reasons against it."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, headers: Headers, latest: dt.datetime
+    ):
+        self.connection = connection
+        self.headers = headers
+        self.latest = latest
+
+    def write(self, relation: str, sources: Sequence[Source], extra: str | None = None) -> int:
+        """Create landed_rows from a relation and return how many rows have a reason against them.
+
+        Args:
+            relation: SQL with row_number, line, raw_text and what the sources name.
+            sources: the file's columns or keys.
+            extra: SQL of the column extra; None: it is made of the unknown sources.
+        """
+        dataset = self.headers.dataset
+        known, unknown = self.headers.match(sources)
+        spare = unknown + [source for candidates in known.values() for source in candidates[1:]]
+        delivered, typed, reasons = [], [], []
+        for column in dataset.columns:
+            candidates = known.get(column.name, [])
+            name = identifier(column.name)
+            raw = identifier(f"delivered_{column.name}")
+            if not candidates:
+                typed.append(f"cast(null as {column.sql_type}) as {name}")
+                if column.is_required:
+                    reasons.append(literal(f"{column.name} is missing"))
+                continue
+            families = {source.family for source in candidates}
+            family = families.pop() if len(families) == 1 else "text"
+            values = [casts.present(source.value, source.family) for source in candidates]
+            if family == "text" and len(candidates) > 1:
+                values = [f"cast({value} as varchar)" for value in values]
+            delivered.append(f"coalesce({', '.join(values)}) as {raw}")
+            typed.append(f"{casts.cast(column, raw, family)} as {name}")
+            reasons.append(self._reason(column, raw, name))
+        if dataset.one_of:
+            present = [identifier(name) for name in dataset.one_of]
+            reasons.append(
+                f"case when coalesce({', '.join(present)}) is null"
+                f" then {literal('one of ' + ', '.join(dataset.one_of) + ' is needed')} end"
+            )
+        columns = [identifier(column.name) for column in dataset.columns]
+        final = list(columns)
+        if dataset.key:
+            key = identifier(dataset.key)
+            parts = ", ".join(f"coalesce(cast({name} as varchar), chr(30))" for name in columns)
+            parts += ", coalesce(cast(extra as varchar), chr(30))"
+            final[columns.index(key)] = (
+                f"coalesce({key}, md5(concat_ws(chr(31), {parts}))) as {key}"
+            )
+        if extra is None:
+            extra = _extra(spare)
+        self.connection.execute(
+            "create or replace temp table landed_rows as"
+            f" with file as ({relation}),"
+            f" delivered as (select row_number, line, raw_text, {extra} as extra"
+            f"{''.join(', ' + item for item in delivered)} from file),"
+            f" typed as (select *, {', '.join(typed)} from delivered),"
+            f" judged as (select *, concat_ws('; ', {', '.join(reasons)}) as reason from typed)"
+            f" select row_number, line, raw_text, {', '.join(final)}, extra, reason from judged"
+        )
+        return self.bad_rows()
+
+    def bad_rows(self) -> int:
+        """How many of landed_rows have a reason against them."""
+        return self.connection.execute(
+            "select count(*) from landed_rows where reason <> ''"
+        ).fetchone()[0]
+
+    def _reason(self, column: Column, raw: str, name: str) -> str:
+        """SQL of what is wrong with a value, for people; null where nothing is."""
+        shown = f"left(replace(cast({raw} as varchar), chr(10), ' '), 100)"
+        cases = []
+        if column.is_required:
+            cases.append(f"when {raw} is null then {literal(f'{column.name} is missing')}")
+        if column.kind != "text" or column.is_required:
+            cases.append(
+                f"when {raw} is not null and {name} is null then {literal(column.name + ': ')}"
+                f" || '''' || {shown} || ''' is not ' || {literal(NOUNS[column.kind])}"
+            )
+        else:
+            cases.append(
+                f"when {raw} is not null and {name} is null then"
+                f" {literal(column.name + ': not a text')}"
+            )
+        if column.is_occurrence:
+            latest = f"timestamp {literal(self.latest.isoformat(sep=' '))}"
+            cases.append(
+                f"when not ({name} >= timestamp '1970-01-01' and {name} <= {latest}) then"
+                f" {literal(column.name + ': ')} || '''' || {shown} || ''' is not between"
+                f" 1970-01-01 and tomorrow'"
+            )
+        return f"case {' '.join(cases)} end"
+
+
+def _extra(sources: Sequence[Source]) -> str:
+    """SQL of a JSON object of the sources that have a value; null when none has."""
+    if not sources:
+        return "cast(null as json)"
+    entries, names = [], set()
+    # In order of name, so that equal rows have equal text whatever the order of the file's columns.
+    for source in sorted(sources, key=lambda source: source.name):
+        name, count = source.name, 1
+        while name in names:
+            count += 1
+            name = f"{source.name}_{count}"
+        names.add(name)
+        value = casts.present(source.value, source.family)
+        entries.append(f"{{'name': {literal(name)}, 'value': to_json({value})}}")
+    kept = f"list_filter([{', '.join(entries)}], lambda item: item.value is not null)"
+    return (
+        f"case when len({kept}) > 0 then to_json(map("
+        f"list_transform({kept}, lambda item: item.name),"
+        f" list_transform({kept}, lambda item: item.value))) end"
+    )
+
+
+def _read_parquet(typed: Typed, path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            raise Unreadable("not a Parquet file")
+    scan = f"read_parquet({glob_free(path)}, file_row_number=true, binary_as_string=true,"
+    scan += " hive_partitioning=false)"
+    described = typed.connection.execute(f"describe select * from {scan}").fetchall()
+    sources = [
+        Source(row[0], f"file.{identifier(row[0])}", casts.family(row[1]))
+        for row in described
+        if row[0] != "file_row_number"
+    ]
+    _need_known_column(typed.headers, [source.name for source in sources])
+    renamed = [
+        Source(source.name, f"column_{number}", source.family)
+        for number, source in enumerate(sources)
+    ]
+    columns = "".join(
+        f", {source.value} as column_{number}" for number, source in enumerate(sources)
+    )
+    values = [f"{literal(source.name)}: column_{n}" for n, source in enumerate(sources)]
+    relation = (
+        f"select file_row_number + 1 as row_number, file_row_number + 1 as line,"
+        f" cast(null as varchar) as raw_text{columns} from {scan} as file"
+    )
+    if not typed.write(relation, renamed):
+        return
+    # The row itself is only written out where there is something to say about it.
+    typed.connection.execute(
+        f"update landed_rows set raw_text = source.raw_text from (select row_number,"
+        f" cast(to_json({{{', '.join(values)}}}) as varchar) as raw_text from ({relation})"
+        " where row_number in (select row_number from landed_rows where reason <> '')) as source"
+        " where landed_rows.row_number = source.row_number"
+    )
+
+
+def _need_known_column(headers: Headers, names: Sequence[str]) -> None:
+    if not any(headers.column(name) for name in names):
+        expected = ", ".join(column.name for column in headers.dataset.columns[:5])
+        raise Unreadable(f"its header names no column of {headers.dataset.name} ({expected}, ...)")
+
+
+def _read_csv(typed: Typed, path: Path, head: bytes, scratch: Path) -> None:
+    shape = csv_lines.Shape.of(head, typed.headers.column)
+    _need_known_column(typed.headers, shape.names)
+    sources = [Source(name, f"c{number}") for number, name in enumerate(shape.names)]
+    try:
+        relation = (
+            "select row_number() over () as row_number, cast(null as bigint) as line,"
+            f" cast(null as varchar) as raw_text, * from {shape.scan(glob_free(path), shape.skip)}"
+        )
+        if not typed.write(relation, sources) and shape.is_complete(typed.connection, path):
+            return
+    except duckdb.InvalidInputException:
+        pass  # Something in it is not CSV: find out which lines.
+    lines.load(typed.connection, path)
+    csv_lines.split(typed.connection, shape, scratch)
+    typed.write("select * from landed_records", sources)
+    typed.connection.execute(
+        "update landed_rows set raw_text = source.raw_text from ("
+        " select landed_rows.row_number, string_agg(landed_lines.text, chr(10)"
+        " order by landed_lines.line) as raw_text from landed_rows"
+        " inner join landed_records on landed_rows.row_number = landed_records.row_number"
+        " inner join landed_lines on landed_lines.line"
+        " between landed_records.line and landed_records.last_line"
+        " where landed_rows.reason <> '' group by all) as source"
+        " where landed_rows.row_number = source.row_number"
+    )
+
+
+def _pointer(key: str) -> str:
+    """JSON pointer (RFC 6901) of a key of an object."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _read_json(typed: Typed, path: Path, head: bytes) -> None:
+    connection = typed.connection
+    first = head.lstrip()
+    if first[:1] == b"[":
+        try:
+            if not _ends_with(path, b"]"):
+                raise duckdb.InvalidInputException("the array has no end")
+            connection.execute(
+                "create or replace temp table landed_lines as select"
+                " row_number() over () as number,"
+                " number as line, cast(json as varchar) as text, true as is_utf8"
+                f" from read_json_objects({glob_free(path)}, format='array',"
+                " compression='uncompressed', maximum_object_size=67108864)"
+            )
+            if not _write_json(typed):
+                return
+        except duckdb.InvalidInputException:
+            pass  # It breaks off, or something in it is not JSON: find out where.
+        connection.execute("delete from landed_rejects")
+        lines.load_values(connection, path)
+    elif first[:1] == b"{" and lines.spans_lines(first):
+        lines.load_values(connection, path)
+    else:
+        lines.load(connection, path)
+        objects = "select count(*) from landed_lines where starts_with(ltrim(text), '{')"
+        if not connection.execute(objects).fetchone()[0]:
+            raise Unreadable("not JSON: no line of it is an object")
+    _write_json(typed)
+
+
+def _ends_with(path: Path, mark: bytes) -> bool:
+    """Whether the last byte of a file that is not blank is this one."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read().rstrip().endswith(mark)
+
+
+def _write_json(typed: Typed) -> int:
+    """Type landed_lines, one JSON object in each; return how many rows and lines are not good."""
+    connection = typed.connection
+    connection.execute(
+        "create or replace temp table landed_objects as select *,"
+        " trim(text, chr(32) || chr(9)) = '' as is_blank,"
+        " is_utf8 and json_valid(text) as is_json from landed_lines"
+    )
+    connection.execute(
+        "insert into landed_rejects select line, case when not is_utf8 then 'not UTF-8'"
+        " when not is_json then 'broken JSON' else 'not a JSON object' end, text"
+        " from landed_objects where not is_blank"
+        " and case when is_json then json_type(text) <> 'OBJECT' else true end"
+    )
+    connection.execute(
+        "create or replace temp table landed_objects as select number, line, text,"
+        " json_keys(text) as keys from landed_objects where not is_blank"
+        " and case when is_json then json_type(text) = 'OBJECT' else false end"
+    )
+    keys = connection.execute(
+        "select distinct unnest(keys) as key from landed_objects order by key"
+    ).fetchall()
+    known, _ = typed.headers.match([Source(key, "") for (key,) in keys])
+    used = [source.name for candidates in known.values() for source in candidates]
+    main = [candidates[0].name for candidates in known.values()]
+    sources = [Source(key, f"found[{number}]") for number, key in enumerate(used, 1)]
+    pointers = ", ".join(literal(_pointer(key)) for key in used)
+    found = f"json_extract_string(text, [{pointers}])" if used else "cast(null as varchar[])"
+    listed = ", ".join(literal(key) for key in main)
+    others = f"list_filter(keys, lambda key: not list_contains([{listed}]::varchar[], key))"
+    bad = typed.write(
+        "select row_number() over (order by number) as row_number, line, text as raw_text,"
+        f" list_sort(list_distinct({others})) as others, {found} as found from landed_objects",
+        sources,
+        "case when len(others) > 0 then to_json(map(others, list_transform(others, lambda key:"
+        " json_extract(raw_text, '/' || replace(replace(key, '~', '~0'), '/', '~1'))))) end",
+    )
+    return bad + connection.execute("select count(*) from landed_rejects").fetchone()[0]
