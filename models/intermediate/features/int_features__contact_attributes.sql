@@ -1,0 +1,53 @@
+-- One row per person with a CRM record: what the latest record says, without what names the person.
+with contacts as (
+    select * from {{ ref('stg_landing__contacts') }}
+    where coalesce(coalesce(updated_at, created_at) < {{ as_of() }}, true)
+),
+
+identified_contacts as (
+    {{ identified('contacts', ['contact_id', 'user_id', 'email', 'phone']) }}
+),
+
+-- CRM records have no history: the latest version is taken for every moment.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by user_key
+            order by
+                coalesce(updated_at, created_at) desc nulls last,
+                file_seq desc,
+                row_number desc
+        ) as version_rank
+    from identified_contacts
+    where user_key is not null
+),
+
+final as (
+    select
+        ---------- keys
+        user_key,
+        ---------- text
+        nullif(trim(age_band), '') as age_band,
+        case
+            when lower(trim(gender)) in ('f', 'female', 'woman') then 'female'
+            when lower(trim(gender)) in ('m', 'male', 'man') then 'male'
+            when lower(trim(gender)) in ('', 'u', 'unknown', 'unspecified', 'none') then null
+            when gender is not null then 'other gender'
+        end as gender,
+        nullif(trim(income_band), '') as income_band,
+        nullif(trim(household_size), '') as household_size,
+        nullif(trim(country), '') as country,
+        nullif(trim(region), '') as region,
+        nullif(trim(city), '') as city,
+        nullif(trim(lifecycle_stage), '') as crm_lifecycle_stage,
+        ---------- numbers
+        {{ lower_bound('age_band') }} as age_band_from,
+        {{ lower_bound('income_band') }} as income_from,
+        -- Months since year 0 of the month of birth: enough for an age as of a moment, and no birthday.
+        cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint) as birth_month
+    from ranked
+    where version_rank = 1
+)
+
+select * from final
