@@ -1,0 +1,3 @@
+{% macro attribution_model__custom_weighted() -%}
+    custom_weight
+{%- endmacro %}

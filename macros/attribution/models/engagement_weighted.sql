@@ -1,0 +1,3 @@
+{% macro attribution_model__engagement_weighted() -%}
+    base_weight * engagement_weight
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro attribution_model__linear() -%}
+    1
+{%- endmacro %}

@@ -1,0 +1,41 @@
+-- One row per scope x conversion type x channel x attribution model x another model: what the
+-- choice of the model changes.
+with totals as (
+    select
+        attribution_model,
+        attribution_scope,
+        conversion_type,
+        channel,
+        sum(conversions) as conversions,
+        sum(revenue) as revenue
+    from {{ ref('attribution_by_channel') }}
+    group by attribution_model, attribution_scope, conversion_type, channel
+),
+
+final as (
+    select
+        ---------- keys
+        totals.attribution_scope,
+        totals.conversion_type,
+        totals.channel,
+        totals.attribution_model,
+        compared.attribution_model as compared_model,
+        ---------- numbers
+        totals.conversions,
+        compared.conversions as compared_conversions,
+        totals.revenue,
+        compared.revenue as compared_revenue,
+        100e0 * (compared.conversions - totals.conversions) / nullif(totals.conversions, 0e0)
+            as percent_change,
+        100e0 * (compared.revenue - totals.revenue) / nullif(totals.revenue, 0e0)
+            as revenue_percent_change
+    from totals
+    inner join totals as compared
+        on
+            totals.attribution_scope = compared.attribution_scope
+            and totals.conversion_type = compared.conversion_type
+            and totals.channel = compared.channel
+            and totals.attribution_model <> compared.attribution_model
+)
+
+select * from final

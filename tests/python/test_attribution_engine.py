@@ -1,0 +1,342 @@
+"""The attribution engine against a brute-force witness in plain Python, on random journeys.
+
+The engine's SQL is compiled once by dbt; each example is a few tables in memory that it is run on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+DBT = str(Path(sys.executable).with_name("dbt"))
+DAY = 86400.0
+HALF_LIFE = 7 * DAY
+FIRST, LAST, ROLE = 0.4, 0.4, 0.3
+HALF_SATURATION = 60.0
+NOON = dt.datetime(2026, 3, 1, 12)
+CUSTOM_WEIGHTS = {
+    ("element", "email"): 3.0,
+    ("element", "direct"): 0.0,
+    ("touch_type", "view"): 0.5,
+}
+CHANNELS = {"direct": (True, False), "email": (False, False), "paid_search": (False, True)}
+"""Channel -> (is_direct, is_paid)."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """One touchpoint: `seconds` before its conversion."""
+
+    seconds: int
+    channel: str = "email"
+    touch_type: str = "click"
+    base_weight: float = 1.0
+    engagement_seconds: float | None = 0.0
+    is_personalized: bool = False
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One conversion, its touches in order, and the seconds from the person's lead to it."""
+
+    touches: tuple[Touch, ...]
+    lead_seconds: int | None = None
+    revenue: int = 0
+
+
+# --- The witness: every rule as the documentation words it, one touch after the other. ---
+
+
+def normalised(weights: list[float], fallback: list[float] | None = None) -> list[float]:
+    """Weights divided by their sum; the fallback's shares where that is 0."""
+    total = sum(weights)
+    if total > 0:
+        return [weight / total for weight in weights]
+    assert fallback is not None
+    return fallback
+
+
+def only(chosen: int | None, count: int) -> list[float]:
+    """All weight on one touch, or none at all."""
+    return [1.0 if number == chosen else 0.0 for number in range(count)]
+
+
+def witness(journey: Journey, touches: list[Touch]) -> dict[str, list[float]]:
+    """Each rule model's shares of the touches, which are in order and at least one."""
+    count = len(touches)
+    last_seconds = min(touch.seconds for touch in touches)
+    not_direct = [n for n, touch in enumerate(touches) if not CHANNELS[touch.channel][0]]
+    paid = [n for n, touch in enumerate(touches) if CHANNELS[touch.channel][1]]
+    lead = None
+    if journey.lead_seconds is not None and journey.lead_seconds >= 0:
+        before = [n for n, touch in enumerate(touches) if touch.seconds >= journey.lead_seconds]
+        lead = max(before, default=None)
+
+    first = only(0, count)
+    last = only(count - 1, count)
+    linear = normalised([1.0] * count)
+    last_non_direct = normalised(only(max(not_direct, default=None), count), last)
+
+    if count == 1:
+        position = [1.0]
+    elif count == 2:
+        position = [FIRST / (FIRST + LAST), LAST / (FIRST + LAST)]
+    else:
+        position = [FIRST, *[(1 - FIRST - LAST) / (count - 2)] * (count - 2), LAST]
+
+    w_shaped = position
+    if lead is not None:
+        roles = [0.0] * count
+        for number in (0, lead, count - 1):
+            roles[number] += ROLE
+        others = [number for number in range(count) if roles[number] == 0.0]
+        for number in others:
+            roles[number] = (1 - 3 * ROLE) / len(others)
+        w_shaped = normalised(roles)
+
+    engaged = []
+    for touch in touches:
+        seconds = touch.engagement_seconds or 0.0
+        engaged.append(touch.base_weight * (1 + seconds / (seconds + HALF_SATURATION)))
+
+    custom = [
+        CUSTOM_WEIGHTS.get(("element", touch.channel), 1.0)
+        * CUSTOM_WEIGHTS.get(("touch_type", touch.touch_type), 1.0)
+        for touch in touches
+    ]
+    elements = [touch.channel for touch in touches]
+    return {
+        "first_touch": first,
+        "last_touch": last,
+        "first_non_direct_touch": normalised(only(min(not_direct, default=None), count), first),
+        "last_non_direct_touch": last_non_direct,
+        "last_paid_touch": normalised(only(max(paid, default=None), count), last_non_direct),
+        "linear": linear,
+        "unique_linear": normalised([1 / elements.count(element) for element in elements]),
+        "time_decay": normalised(
+            [2 ** (-(touch.seconds - last_seconds) / HALF_LIFE) for touch in touches]
+        ),
+        "position_based": position,
+        "w_shaped": w_shaped,
+        "engagement_weighted": normalised(engaged, linear),
+        "custom_weighted": normalised(custom, linear),
+    }
+
+
+# --- The engine: its compiled SQL on tables in memory. ---
+
+TABLES = """
+create schema warehouse.intermediate;
+create schema warehouse.seeds;
+create table warehouse.intermediate.int_conversions__valued (
+    conversion_id varchar, user_key varchar, conversion_type varchar, revenue decimal(18, 4),
+    clv decimal(18, 4), is_lead boolean, converted_at timestamp
+);
+create table warehouse.intermediate.int_touchpoints__collapsed (
+    touchpoint_id varchar, touch_type varchar, channel varchar, campaign_id varchar,
+    content_id varchar, tactic varchar, base_weight double, engagement_seconds double,
+    is_direct boolean, is_paid boolean, is_personalized boolean
+);
+create table warehouse.intermediate.int_journeys__touchpoints (
+    conversion_id varchar, touchpoint_id varchar, touch_number bigint,
+    microseconds_to_conversion bigint, is_converted boolean, touched_at timestamp,
+    converted_at timestamp
+);
+create table warehouse.seeds.attribution_custom_weights (
+    dimension varchar, value varchar, weight double
+);
+"""
+
+
+@dataclass
+class Engine:
+    """The compiled SQL of the wide credits, and the connection that it runs on."""
+
+    connection: duckdb.DuckDBPyConnection
+    sql: str
+
+    def credits(
+        self, journeys: list[Journey], backwards: bool = False
+    ) -> dict[tuple[str, str, int | None], dict[str, float]]:
+        """Credit by model of each (scope, conversion, touch); no touch is None."""
+        conversions, touchpoints, pairs = [], [], []
+        for number, journey in enumerate(journeys):
+            key = f"c{number}"
+            conversions.append((key, key, "order", journey.revenue, journey.revenue, False, NOON))
+            if journey.lead_seconds is not None:
+                lead_at = NOON - dt.timedelta(seconds=journey.lead_seconds)
+                conversions.append((f"{key}_lead", key, "lead", 0, 0, True, lead_at))
+            for position, touch in enumerate(journey.touches):
+                touch_key = f"{key}_{position:03d}"
+                tactic = "retargeting" if touch.is_personalized else "none"
+                touchpoints.append(
+                    (
+                        touch_key,
+                        touch.touch_type,
+                        touch.channel,
+                        None,
+                        None,
+                        tactic,
+                        touch.base_weight,
+                        touch.engagement_seconds,
+                        *CHANNELS[touch.channel],
+                        touch.is_personalized,
+                    )
+                )
+                touched_at = NOON - dt.timedelta(seconds=touch.seconds)
+                microseconds = touch.seconds * 1_000_000
+                pairs.append((key, touch_key, position + 1, microseconds, True, touched_at, NOON))
+        for table, rows in (
+            ("intermediate.int_conversions__valued", conversions),
+            ("intermediate.int_touchpoints__collapsed", touchpoints),
+            ("intermediate.int_journeys__touchpoints", pairs),
+        ):
+            self.connection.execute(f"delete from warehouse.{table}")
+            if rows:
+                marks = ", ".join("?" for _ in rows[0])
+                self.connection.executemany(
+                    f"insert into warehouse.{table} values ({marks})",
+                    rows[::-1] if backwards else rows,
+                )
+        result = self.connection.execute(self.sql)
+        names = [column[0] for column in result.description]
+        found = {}
+        for row in result.fetchall():
+            values = dict(zip(names, row, strict=True))
+            if values["conversion_type"] == "lead":
+                continue
+            touchpoint = values["touchpoint_id"]
+            key = (
+                values["attribution_scope"],
+                values["conversion_id"],
+                None if touchpoint is None else int(touchpoint.rsplit("_", 1)[1]),
+            )
+            assert key not in found
+            found[key] = {
+                name.removeprefix("credit_"): value
+                for name, value in values.items()
+                if name.startswith("credit_")
+            }
+        return found
+
+
+@pytest.fixture(scope="module")
+def engine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("attribution")
+    result = subprocess.run(
+        [
+            *(DBT, "compile", "--quiet", "--no-introspect"),
+            *("--select", "int_attribution__apportioned", "--output", "json"),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
+            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
+        ],
+        env=os.environ | {"APPORTION_DATA": str(folder)},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    connection = duckdb.connect()
+    connection.execute("attach ':memory:' as warehouse")
+    connection.execute(TABLES)
+    connection.executemany(
+        "insert into warehouse.seeds.attribution_custom_weights values (?, ?, ?)",
+        [(*key, weight) for key, weight in CUSTOM_WEIGHTS.items()],
+    )
+    yield Engine(connection, json.loads(result.stdout)["compiled"])
+    connection.close()
+
+
+touches = st.builds(
+    Touch,
+    # Few instants, so that ties are common; also the very instant of the conversion.
+    seconds=st.sampled_from([0, 1, 3600, 86400, 259200, 604800, 2592000]) | st.integers(0, 2592000),
+    channel=st.sampled_from(sorted(CHANNELS)),
+    touch_type=st.sampled_from(["session", "view", "click"]),
+    base_weight=st.sampled_from([0.0, 0.3, 1.0]),
+    engagement_seconds=st.none() | st.floats(0, 100000),
+    is_personalized=st.booleans(),
+)
+journeys = st.builds(
+    Journey,
+    touches=st.lists(touches, max_size=8).map(
+        lambda some: tuple(sorted(some, key=lambda touch: -touch.seconds))
+    ),
+    lead_seconds=st.none() | st.sampled_from([-1, 0, 1, 3600, 86400, 604800]),
+    revenue=st.integers(0, 1000),
+)
+slow_enough = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def in_scope(journey: Journey, scope: str) -> list[int]:
+    return [n for n, touch in enumerate(journey.touches) if scope == "all" or touch.is_personalized]
+
+
+@slow_enough
+@given(some=st.lists(journeys, min_size=1, max_size=12))
+def test_every_rule_model_equals_the_witness(engine: Engine, some: list[Journey]) -> None:
+    actual = engine.credits(some)
+    expected = {}
+    for number, journey in enumerate(some):
+        for scope in ("all", "personalized"):
+            numbers = in_scope(journey, scope)
+            if not numbers:
+                whole = {model: 1.0 for model in next(iter(actual.values()))}
+                expected[scope, f"c{number}", None] = whole
+                continue
+            shares = witness(journey, [journey.touches[n] for n in numbers])
+            for index, n in enumerate(numbers):
+                expected[scope, f"c{number}", n] = {m: s[index] for m, s in shares.items()}
+    assert actual.keys() == expected.keys()
+    for key, credits in expected.items():
+        assert actual[key] == pytest.approx(credits, rel=1e-12, abs=1e-12), key
+
+
+@slow_enough
+@given(some=st.lists(journeys, min_size=1, max_size=12))
+def test_credit_is_whole_not_negative_and_within_its_scope(
+    engine: Engine, some: list[Journey]
+) -> None:
+    sums: dict[tuple[str, str, str], float] = {}
+    for (scope, conversion, touch), credits in engine.credits(some).items():
+        if scope == "personalized" and touch is not None:
+            assert some[int(conversion[1:])].touches[touch].is_personalized
+        for model, credit in credits.items():
+            assert credit >= 0
+            sums[scope, conversion, model] = sums.get((scope, conversion, model), 0.0) + credit
+    assert len({(scope, conversion) for scope, conversion, _ in sums}) == 2 * len(some)
+    assert all(abs(total - 1) < 1e-9 for total in sums.values())
+
+
+@slow_enough
+@given(some=st.lists(journeys, min_size=1, max_size=12))
+def test_the_order_of_input_rows_does_not_matter(engine: Engine, some: list[Journey]) -> None:
+    forwards, backwards = engine.credits(some), engine.credits(some, backwards=True)
+    assert forwards.keys() == backwards.keys()
+    for key, credits in forwards.items():
+        assert backwards[key] == pytest.approx(credits, rel=1e-12), key
+
+
+def test_a_long_journey_neither_underflows_nor_loses_credit(engine: Engine) -> None:
+    """500 touches over ten years: the oldest weigh 2^-521 and the credit is still whole."""
+    step = 3650 * 86400 // 500
+    journey = Journey(tuple(Touch(seconds=step * n) for n in range(500, 0, -1)))
+    credits = engine.credits([replace(journey, lead_seconds=0)])
+    for model in next(iter(credits.values())):
+        total = sum(row[model] for (scope, _, _), row in credits.items() if scope == "all")
+        assert total == pytest.approx(1, abs=1e-9), model
+    assert credits["all", "c0", 499]["time_decay"] > 0.4
