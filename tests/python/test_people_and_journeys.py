@@ -92,7 +92,9 @@ def random_rows(seed: int) -> dict[str, list[dict]]:
             "ordered_at": moment(),
             "revenue": f"{dice.randrange(0, 10000) / 100:.2f}",
             "status": dice.choice(["paid", "paid", "paid", "cancelled"]),
-            **dice.choice([{"user_id": p["user_id"]} for p in people] + [{"email": "new@shop.example"}]),
+            **dice.choice(
+                [{"user_id": p["user_id"]} for p in people] + [{"email": "new@shop.example"}]
+            ),
         }
         for number in range(150)
     ]
@@ -176,7 +178,9 @@ def test_people_are_the_connected_identifiers(world):
     identifiers = table("int_identity__identifiers")
     actual = {(r["identifier_type"], r["identifier_value"]): r["user_key"] for r in identifiers}
     assert partition(actual) == partition(expected)
-    hashes = {(r["identifier_type"], r["identifier_value"]): r["identifier_hash"] for r in identifiers}
+    hashes = {
+        (r["identifier_type"], r["identifier_value"]): r["identifier_hash"] for r in identifiers
+    }
     for group in partition(expected):
         kind, value = min(group, key=first_load.__getitem__)
         named_after = f"{kind}|.|{hashes[kind, value]}"
@@ -246,7 +250,9 @@ def test_contacts_equal_a_walk_over_the_touches(world):
                     (other["touched_at"], other["candidate_id"])
                     for other in lane
                     if other["content_id"] is not None
-                    and touch["touched_at"] - 30 * MINUTE <= other["touched_at"] <= touch["touched_at"]
+                    and touch["touched_at"] - 30 * MINUTE
+                    <= other["touched_at"]
+                    <= touch["touched_at"]
                 ]
                 if near:
                     at, name = max(near)
@@ -262,7 +268,12 @@ def test_contacts_equal_a_walk_over_the_touches(world):
             for contact in contacts:
                 strongest = max(contact, key=lambda touch: strength[touch["touch_type"]])
                 expected.append(
-                    (contact[0]["user_key"], contact[0]["touched_at"], strongest["touch_type"], len(contact))
+                    (
+                        contact[0]["user_key"],
+                        contact[0]["touched_at"],
+                        strongest["touch_type"],
+                        len(contact),
+                    )
                 )
     actual = [
         (r["user_key"], r["touched_at"], r["touch_type"], r["collapsed_count"])
@@ -283,7 +294,9 @@ def journey_pairs(table) -> set[tuple[str, str]]:
             history[conversion["user_key"], conversion["conversion_type"]].append(conversion)
     pairs = set()
     for conversions in history.values():
-        conversions.sort(key=lambda conversion: (conversion["converted_at"], conversion["conversion_id"]))
+        conversions.sort(
+            key=lambda conversion: (conversion["converted_at"], conversion["conversion_id"])
+        )
         for number, conversion in enumerate(conversions):
             at = conversion["converted_at"]
             for touch in touches[conversion["user_key"]]:
@@ -319,7 +332,9 @@ def test_journeys_equal_comparing_every_touch_with_every_conversion(world):
 
 def test_touches_that_led_to_nothing_are_in_a_journey_without_conversion(world):
     _, table = world
-    eligible = {r["touchpoint_id"]: r for r in table("int_touchpoints__collapsed") if r["is_eligible"]}
+    eligible = {
+        r["touchpoint_id"]: r for r in table("int_touchpoints__collapsed") if r["is_eligible"]
+    }
     followed = {touchpoint for _, touchpoint in journey_pairs(table)}
     runs = defaultdict(list)
     for name in sorted(
@@ -347,7 +362,9 @@ def test_touches_that_led_to_nothing_are_in_a_journey_without_conversion(world):
     assert actual == expected
     assert len(expected) > 5
     conversions = {r["conversion_id"] for r in table("int_conversions__valued")}
-    assert {r["journey_id"] for r in table("int_journeys__journeys")} == conversions | expected.keys()
+    assert {
+        r["journey_id"] for r in table("int_journeys__journeys")
+    } == conversions | expected.keys()
 
 
 def test_revenue_of_paid_orders_is_kept_to_the_cent(world):

@@ -1,0 +1,174 @@
+"""The command line: the same work as the DAG, for people at a terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apportion.errors import ApportionError, UsageError
+from apportion.settings import Settings
+
+if TYPE_CHECKING:
+    from apportion.progress import Progress
+
+app = typer.Typer(
+    name="apportion",
+    help="A personalization-attribution warehouse on DuckDB, dbt, Great Expectations and Airflow.",
+    epilog="Exit status: 0 done, 1 failed, 2 usage, 3 a gate said no, 4 the warehouse is busy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of everything that is made (default: APPORTION_DATA, else data/)."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")]
+
+
+@app.command()
+def run(
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    date: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day to judge as of (default: the data's last)."),
+    ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild every model from raw.")
+    ] = False,
+    dataset: Annotated[
+        str | None, typer.Option(help="Prepare this bundled input in <data>/landing first.")
+    ] = None,
+    airflow: Annotated[
+        bool, typer.Option("--airflow", help="Run the DAG with `airflow dags test`.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run one night: load, build, judge, publish."""
+    from apportion import lock, runner, scheduler, summary
+    from apportion.night import STEPS, Night
+    from apportion.progress import Progress
+
+    began = time.monotonic()
+    if dataset and landing:
+        raise UsageError("--dataset prepares its own landing folder", "leave --landing out")
+    settings = Settings.resolve(data, landing)
+    if dataset:
+        settings = Settings(settings.data, settings.data / "landing")
+    night = Night(settings, date=date.date() if date else None, full_refresh=full_refresh)
+    if not dataset:
+        runner.check(night)
+    with lock.hold(settings, night.run_id):
+        with Progress(len(STEPS)) as progress:
+            if dataset:
+                _prepare(dataset, settings, progress)
+            (scheduler if airflow else runner).run(night, progress)
+        summary.show(night, time.monotonic() - began)
+
+
+@app.command()
+def status(data: Data = None, verbose: Verbose = False) -> None:
+    """Show the last nights, step by step, what is published, and who holds the warehouse."""
+    from apportion import status as module
+
+    module.show(Settings.resolve(data))
+
+
+@app.command()
+def explain(conversion_id: str, data: Data = None, verbose: Verbose = False) -> None:
+    """Show one conversion's journey, each model's credit, and why each touch could count or not."""
+    from apportion import explain as module
+
+    module.show(Settings.resolve(data), conversion_id)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def dbt(context: typer.Context, data: Data = None) -> None:
+    """Run dbt with the paths and vars of this installation, e.g. apportion dbt build."""
+    from apportion import transform
+
+    raise SystemExit(transform.passed_through(Settings.resolve(data), context.args))
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        str | None, typer.Option(help="Run id of the version (default: the one before).")
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Publish an earlier version again."""
+    from apportion import lock, publish
+    from apportion.night import Night
+
+    night = Night(Settings.resolve(data))
+    with lock.hold(night.settings, night.run_id):
+        typer.echo(publish.rollback(night.settings, to))
+
+
+@app.command()
+def airflow(
+    data: Data = None,
+    landing: Annotated[Path | None, typer.Option(help="Input folder of the nights.")] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    verbose: Verbose = False,
+) -> None:
+    """Run Airflow on 127.0.0.1 with the DAGs scheduled, until Ctrl-C."""
+    from apportion import scheduler
+    from apportion.progress import Progress
+
+    with Progress(0) as progress:
+        scheduler.serve(Settings.resolve(data, landing), port, progress)
+
+
+def main() -> None:
+    """Run the command line and turn errors into one screen and an exit status."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    # Libraries that find no handler set one up, and then write all that is logged to the terminal.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+    except Exception as error:
+        from apportion.progress import report
+
+        report(error, verbose="--verbose" in sys.argv)
+        sys.exit(error.exit_status if isinstance(error, ApportionError) else 1)
+
+
+def _prepare(dataset: str, settings: Settings, progress: Progress) -> None:
+    from apportion.bundled import BUNDLED
+
+    if dataset not in BUNDLED:
+        raise UsageError(
+            f"there is no bundled data set '{dataset}'", f"take one of: {', '.join(BUNDLED)}"
+        )
+    began = time.monotonic()
+    progress.say(f"preparing {dataset} in {settings.landing}")
+    BUNDLED[dataset](settings.landing)
+    progress.say(f"prepared {dataset} in {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
