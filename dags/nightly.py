@@ -16,6 +16,7 @@ import datetime as dt
 import os
 
 from airflow import sdk
+
 from apportion.night import STEPS
 
 PUBLISHED = sdk.Asset("apportion_published")

@@ -1,3 +1,3 @@
-"""Apportion: a personalization-attribution warehouse on DuckDB, dbt, Great Expectations and Airflow."""
+"""Apportion: a personalization-attribution warehouse."""
 
 __version__ = "0.1.0"

@@ -1,10 +1,12 @@
-"""What the stages of the warehouse were last built from, so that a night without news builds nothing."""
+"""What the stages were last built from, so that a night without news builds nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+
+import duckdb
 
 from apportion import warehouse
 from apportion.night import Night
@@ -16,13 +18,17 @@ _SUFFIXES = {".sql", ".yml", ".csv"}
 
 
 def digest(night: Night, stage: str) -> str:
-    """A digest of everything that a stage's tables follow from: code, vars, clock, released files, fits.
+    """A digest of what a stage's tables follow from: code, vars, clock, released files, fits.
 
     Args:
         night: the run; its load and its gate of raw are over.
         stage: name of a selector in selectors.yml.
     """
-    parts = [stage, _code(PROJECT), json.dumps(night.settings.input_vars(), sort_keys=True, default=str)]
+    parts = [
+        stage,
+        _code(PROJECT),
+        json.dumps(night.settings.input_vars(), sort_keys=True, default=str),
+    ]
     with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
         for query in (
             "select as_of from ops.clock",
@@ -33,7 +39,7 @@ def digest(night: Night, stage: str) -> str:
             parts.append(repr(connection.execute(query).fetchall()))
         if stage == "marts":
             fitted = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'ml' order by table_name"
+                "select table_name from duckdb_tables() where schema_name = 'ml' order by all"
             ).fetchall()
             for (table,) in fitted:
                 name = warehouse.identifier(table)
@@ -44,7 +50,8 @@ def digest(night: Night, stage: str) -> str:
 
 def run_of(settings: Settings, stage: str, wanted: str) -> str | None:
     """The run that built the stage from exactly this, or None where it must be built."""
-    with warehouse.connect(settings.warehouse, read_only=True) as connection:
+    with warehouse.connect(settings.warehouse) as connection:
+        prepare(connection)
         row = connection.execute(
             "select run_id from ops.built_stages where stage = ? and digest = ?", [stage, wanted]
         ).fetchone()
@@ -55,9 +62,7 @@ def forget(settings: Settings, stage: str | None = None) -> None:
     """Before a stage is built, or the tables are touched by hand: what they hold is not known."""
     with warehouse.connect(settings.warehouse) as connection:
         prepare(connection)
-        connection.execute(
-            "delete from ops.built_stages where stage = coalesce(?, stage)", [stage]
-        )
+        connection.execute("delete from ops.built_stages where stage = coalesce(?, stage)", [stage])
 
 
 def remember(night: Night, stage: str, built_from: str) -> None:
@@ -69,11 +74,12 @@ def remember(night: Night, stage: str, built_from: str) -> None:
         )
 
 
-def prepare(connection) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table that this module keeps, if it is not there."""
     connection.execute("create schema if not exists ops")
     connection.execute(
-        "create table if not exists ops.built_stages (stage varchar, digest varchar, run_id varchar)"
+        "create table if not exists ops.built_stages"
+        " (stage varchar, digest varchar, run_id varchar)"
     )
 
 

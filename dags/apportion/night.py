@@ -1,4 +1,4 @@
-"""One night: its steps, in order. The DAG makes a task of each; the command line runs them in a row."""
+"""One night: its steps, in order. The DAG makes a task of each, the command line runs them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Night:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a night: `module.function(night, *arguments)` returns one line of what it did."""
+    """One step: `module.function(night, *arguments)` returns one line of what it did."""
 
     name: str
     module: str
@@ -38,7 +38,7 @@ class Step:
     arguments: tuple[str, ...] = ()
 
     def run(self, night: Night) -> str:
-        """Do the step; modules are imported here and not before, so that reading the list is cheap."""
+        """Do the step; its module is imported here, so that reading the list is cheap."""
         function = getattr(importlib.import_module(f"apportion.{self.module}"), self.function)
         return function(night, *self.arguments)
 

@@ -28,7 +28,7 @@ class Settings:
 
     @classmethod
     def resolve(cls, data: Path | str | None = None, landing: Path | str | None = None) -> Settings:
-        """Take each path from the argument, else APPORTION_DATA / APPORTION_LANDING, else the default."""
+        """Take each path from the argument, else its environment variable, else the default."""
         data = Path(data or os.environ.get("APPORTION_DATA") or PROJECT / "data").resolve()
         landing = Path(landing or os.environ.get("APPORTION_LANDING") or data / "landing").resolve()
         return cls(data, landing)
@@ -76,7 +76,7 @@ class Settings:
         return values
 
     def pii_salt(self) -> bytes:
-        """The key of the identifier hashes: APPORTION_PII_SALT, else a file made on first use (mode 600)."""
+        """The key of the identifier hashes: APPORTION_PII_SALT, else a file (mode 600)."""
         if salt := os.environ.get("APPORTION_PII_SALT"):
             return salt.encode()
         path = self.data / "pii_salt"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from apportion import lock
+from apportion import built, lock
 from apportion.errors import ApportionError, GateFailed, UsageError
 from apportion.settings import PROJECT, Settings
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 # With these dbt takes none of our options.
 _TAKES_NO_OPTIONS = {"--help", "-h", "--version", "-v"}
 # Commands that leave the warehouse alone.
+_WRITES = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 _OPENS_NOTHING = {"clean", "deps", "init", "list", "ls", "parse"}
 
 
 def build(night: Night, stage: str) -> str:
     """Build one stage of the project: seeds, models and their data tests, in one dbt build.
 
+    A stage whose code, data, clock and settings are those it was built from is left as it is.
     Unit tests are left to `make test`: they read fixtures, which no night changes.
 
     Args:
@@ -36,12 +38,17 @@ def build(night: Night, stage: str) -> str:
         GateFailed: every model was built, but a data test says no.
         ApportionError: a model, or the project itself, does not build.
     """
+    built_from = built.digest(night, stage)
+    if not night.full_refresh and (run := built.run_of(night.settings, stage, built_from)):
+        return f"nothing is new since {run}: left as it is"
+    built.forget(night.settings, stage)
     arguments = ["build", "--selector", stage, "--exclude-resource-type", "unit_test"]
     if night.full_refresh:
         arguments.append("--full-refresh")
     result = invoke(night.settings, arguments, quiet=True)
     if not result.success:
         raise _failure(night.settings, stage, result)
+    built.remember(night, stage, built_from)
     counts: dict[str, int] = {}
     for node in result.result.results:
         kind = node.node.resource_type.value
@@ -80,6 +87,8 @@ def passed_through(settings: Settings, arguments: Sequence[str]) -> int:
     opens = not (set(arguments) & (_TAKES_NO_OPTIONS | _OPENS_NOTHING)) and bool(arguments)
     run_id = f"dbt-{os.getpid()}"
     with lock.hold(settings, run_id) if opens else nullcontext():
+        if _WRITES & set(arguments):
+            built.forget(settings)
         result = invoke(settings, arguments or ["--help"], quiet=False)
     if result.success:
         return 0

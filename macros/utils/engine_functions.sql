@@ -64,12 +64,3 @@
 {% macro default__sha256_hex(bytes) -%}
     sha256({{ bytes }})
 {%- endmacro %}
-
-{#- The first occurrence of each value of a list, in their order. -#}
-{% macro first_occurrences(values) -%}
-    {{ return(adapter.dispatch('first_occurrences')(values)) }}
-{%- endmacro %}
-
-{% macro default__first_occurrences(values) -%}
-    list_filter({{ values }}, lambda value, place: list_position({{ values }}, value) = place)
-{%- endmacro %}

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
-from apportion.settings import PROJECT, Settings
 from small_world import write_small_world
+
+from apportion.settings import PROJECT, Settings
 
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"

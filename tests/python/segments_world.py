@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import duckdb
+
 from apportion import fit
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings

@@ -1,4 +1,4 @@
-"""Reads simulated files with the standard library alone, and finds in them what is wrong, from scratch."""
+"""Reads simulated files without the loader, and finds what is wrong in them from scratch."""
 
 from __future__ import annotations
 

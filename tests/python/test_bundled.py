@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from apportion import bundled, load, warehouse
 from apportion.night import Night
 from apportion.settings import Settings

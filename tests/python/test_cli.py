@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from apportion import lock, logs
 from apportion.errors import WarehouseBusy
 from apportion.settings import Settings

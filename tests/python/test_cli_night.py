@@ -7,12 +7,13 @@ import re
 from decimal import Decimal
 
 import pytest
+from small_world import MALFORMED, PEOPLE
+
 from apportion import runner, summary
 from apportion.explain import Conversion, Touch, reason
 from apportion.night import STEPS, Night
 from apportion.settings import Settings
 from apportion.warehouse import connect
-from small_world import MALFORMED, PEOPLE
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from apportion import runner
 from apportion.night import STEPS, Step
 from apportion.settings import Settings

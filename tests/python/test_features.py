@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from apportion.warehouse import connect
 from segments_world import DAY, MICROSECOND, build, copy_project, features_before, random_world
+
+from apportion.warehouse import connect
 
 
 @pytest.fixture(scope="module", params=[11])

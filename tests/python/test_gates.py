@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_warehouse import RUN_ID, build
+
 from apportion import gates, suites, warehouse
 from apportion.errors import ApportionError, GateFailed
 from apportion.night import Night
 from apportion.settings import Settings
-from small_warehouse import RUN_ID, build
 
 NIGHT_BEFORE = """
 insert into raw._batches (

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+
 from apportion import ledger, load, readers, warehouse
 from apportion.datasets import DATASETS
 from apportion.errors import ApportionError, UsageError

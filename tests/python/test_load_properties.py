@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from apportion import ledger, load, readers, warehouse
 from apportion.datasets import DATASETS
 from apportion.settings import Settings
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 HEADER = "product_id,name,category\n"
 TEXT = st.text(

@@ -1,7 +1,7 @@
-"""Second implementations of identity, sessions, contacts and journeys: brute force in Python on a random world.
+"""Identity, sessions, contacts and journeys against brute force in Python on a random world.
 
-Each step is recomputed from the table before it, so that a difference names its step. Times lie on a coarse grid with
-exact boundaries (30 minutes, 30 days) and ties on purpose.
+Each step is recomputed from the table before it, so that a difference names its step. Times lie on
+a coarse grid with exact boundaries (30 minutes, 30 days) and ties on purpose.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MESSAGES = ["email_sent", "email_opened", "email_clicked", "ad_impression", "ad_
 
 
 def random_rows(seed: int) -> dict[str, list[dict]]:
-    """A world of about 1,500 events and 150 orders of about 40 people; the same for the same seed."""
+    """A world of about 1,500 events and 150 orders of 40 people, the same for a seed."""
     dice = random.Random(seed)
     people = [
         {
@@ -197,7 +197,7 @@ def test_copies_of_an_event_are_one(world):
 
 
 def test_no_identifier_is_left_in_clear_text_past_identity(world):
-    rows, table = world
+    _, table = world
     events = table("int_events__deduplicated")
     text = json.dumps(events, default=str)
     for forbidden in ("@", "user-1", "device-1", "secret"):
@@ -218,11 +218,11 @@ def test_sessions_equal_a_walk_over_the_events(world):
             begins = first is None
             if source_session is None and first is not None:
                 begins = event["occurred_at"] - last_at > 30 * MINUTE or (
-                    event["utm_source"] is not None and event["campaign_id"] != campaign
+                    event["origin_source"] is not None and event["campaign_id"] != campaign
                 )
             if begins:
                 first, campaign = event["event_id"], None
-            if event["utm_source"] is not None:
+            if event["origin_source"] is not None:
                 campaign = event["campaign_id"]
             last_at = event["occurred_at"]
             expected[event["event_id"]] = first
@@ -255,7 +255,7 @@ def test_contacts_equal_a_walk_over_the_touches(world):
                     <= touch["touched_at"]
                 ]
                 if near:
-                    at, name = max(near)
+                    _, name = max(near)
                     content = next(o["content_id"] for o in lane if o["candidate_id"] == name)
             by_content[content].append(touch)
         for touches in by_content.values():

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from apportion import transform
 from apportion.settings import PROJECT, Settings
 

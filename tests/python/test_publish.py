@@ -12,11 +12,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from small_warehouse import RUN_ID, build
+
 from apportion import publish, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import Settings
-from small_warehouse import RUN_ID, build
 
 LATER = "20260201T020000Z"
 

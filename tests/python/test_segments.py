@@ -8,11 +8,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from segments_world import AS_OF, DAY, START, build, copy_project, features_before, random_world
+
 from apportion import fit
 from apportion.night import Night
 from apportion.settings import Settings
 from apportion.warehouse import connect
-from segments_world import AS_OF, DAY, START, build, copy_project, features_before, random_world
 
 NEW_FAMILY = """
 {% macro segment_family__basket() -%}

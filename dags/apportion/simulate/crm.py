@@ -271,26 +271,38 @@ def privacy_requests(history: History) -> Sheet:
     """A few people ask to see what is known of them, not to be sold, or to be forgotten."""
     people, calendar = history.people, history.calendar
     draw = history.draws.stream("privacy")
+    count = len(_REQUESTS) * max(2, len(people) // 1000)
+    time = (history.end * (0.5 + 0.45 * draw.random(count))).astype(np.int64)
+    # Three in four have an account; the fourth is known by the first visit alone.
     member = np.flatnonzero((history.account_since < history.end // 2) & people.has_phone)
-    each = max(1, len(people) // 1000)
-    chosen = member[np.argsort(scramble(history.draws.key("privacy", 1), member))]
-    chosen = chosen[: each * len(_REQUESTS)]
-    time = (history.end * (0.5 + 0.45 * draw.random(len(chosen)))).astype(np.int64)
-    kind = np.arange(len(chosen)) % len(_REQUESTS)
-    # Each names itself by something else.
-    by = np.arange(len(chosen)) // len(_REQUESTS) % 3
-    pairs = list(zip(chosen.tolist(), by.tolist(), strict=True))
+    visitor = np.flatnonzero((history.account_since >= NEVER) & (history.met_at < history.end // 2))
+    pools = [
+        pool[np.argsort(scramble(history.draws.key("privacy", 1), pool))]
+        for pool in (member, visitor)
+    ]
+    asked = [
+        (number, number % 4, int(pool[number]))
+        for number in range(count)
+        if number < len(pool := pools[number % 4 == 3])
+    ]
+    time = time[[number for number, _, _ in asked]]
+    anonymous = people.anonymous_id_text(
+        np.array([history.met_anonymous[person] for _, _, person in asked], np.int64)
+    )
     return sheet(
         "privacy_requests",
         "json",
         time // DAY,
         {
-            "request_id": [f"Q{3_000_000 + person}" for person in chosen.tolist()],
+            "request_id": [f"Q{3_000_000 + number}" for number, _, _ in asked],
             "requested_at": moments(calendar.start, time),
-            "kind": [_REQUESTS[number] for number in kind.tolist()],
-            "user_id": [people.user_id(person) if by == 0 else None for person, by in pairs],
-            "email": [people.email(person) if by == 1 else None for person, by in pairs],
-            "phone": [f"+{people.phone(person)}" if by == 2 else None for person, by in pairs],
+            "kind": [_REQUESTS[number % len(_REQUESTS)] for number, _, _ in asked],
+            "user_id": [people.user_id(who) if by == 0 else None for _, by, who in asked],
+            "anonymous_id": [
+                text if by == 3 else None for (_, by, _), text in zip(asked, anonymous, strict=True)
+            ],
+            "email": [people.email(who) if by == 1 else None for _, by, who in asked],
+            "phone": [f"+{people.phone(who)}" if by == 2 else None for _, by, who in asked],
         },
         time,
     )

@@ -1,5 +1,7 @@
--- One row per conversion that an event tells of: the earliest of the events with its de-duplication key.
--- The key, the value and the currency are read from the landed properties, which go no further than here.
+-- One row per conversion that an event tells of: the earliest of the events with its de-duplication
+-- key.
+-- The key, the value and the currency are read from the landed properties, which go no further than
+-- here.
 with definitions as (
     select * from {{ ref('conversion_definitions') }}
     where source = 'events'
@@ -28,13 +30,22 @@ defined as (
         events.source_channel,
         case
             when definitions.key_path = 'person_day'
-                then coalesce(events.user_key, events.event_id) || '|' || cast(cast(events.occurred_at as date) as varchar)
+                then
+                    coalesce(events.user_key, events.event_id)
+                    || '|'
+                    || cast(cast(events.occurred_at as date) as varchar)
             when definitions.key_path is null then events.event_id
-            else coalesce({{ json_text('landed.properties', 'definitions.key_path') }}, events.event_id)
+            else
+                coalesce(
+                    {{ json_text('landed.properties', 'definitions.key_path') }}, events.event_id
+                )
         end as conversion_source_key,
         case
             when definitions.value_path is null then events.value
-            else try_cast({{ json_text('landed.properties', 'definitions.value_path') }} as decimal(18, 4))
+            else
+                try_cast(
+                    {{ json_text('landed.properties', 'definitions.value_path') }} as decimal(18, 4)
+                )
         end as value,
         case
             when definitions.currency_path is null then events.currency

@@ -29,7 +29,8 @@ held as (
         currency,
         rate_date,
         rate_to_usd,
-        {{ explode_range('0', 'least(coalesce(next_rate_date - rate_date - 1, 7), 7)') }} as days_held
+        {{ explode_range('0', 'least(coalesce(next_rate_date - rate_date - 1, 7), 7)') }}
+            as days_held
     from given
 ),
 

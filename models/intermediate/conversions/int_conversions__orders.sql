@@ -1,8 +1,11 @@
--- One row per order, whatever told of it: the orders data set (its last loaded state) or an event that counts as an order.
+-- One row per order, whatever told of it: the orders data set (its last loaded state) or an event
+-- that counts as an order.
 with landed as (
     select
         landed.*,
-        row_number() over (partition by order_id order by file_seq desc, row_number desc) as age_number
+        row_number()
+            over (partition by order_id order by file_seq desc, row_number desc)
+            as age_number
     from {{ ref('stg_landing__orders') }} as landed
 ),
 
@@ -47,22 +50,24 @@ orders as (
         and conversion_source_key not in (select with_people.order_id from with_people)
 ),
 
+product_categories as (
+    select
+        product_id,
+        max_by(category, file_seq * 4294967296 + row_number) as category
+    from {{ ref('stg_landing__products') }}
+    group by product_id
+),
+
 items as (
     select
         order_items.order_id,
-        coalesce(order_items.category, products.category) as category,
+        coalesce(order_items.category, product_categories.category) as category,
         count(*) as items_count,
         sum(coalesce(order_items.quantity, 1) * coalesce(order_items.unit_price, 0)) as amount
     from {{ ref('stg_landing__order_items') }} as order_items
-    left join (
-        select
-            product_id,
-            max_by(category, file_seq * 4294967296 + row_number) as category
-        from {{ ref('stg_landing__products') }}
-        group by product_id
-    ) as products
-        on order_items.product_id = products.product_id
-    group by order_items.order_id, coalesce(order_items.category, products.category)
+    left join product_categories
+        on order_items.product_id = product_categories.product_id
+    group by order_items.order_id, coalesce(order_items.category, product_categories.category)
 ),
 
 ranked_items as (
@@ -90,7 +95,9 @@ refunds as (
         order_id,
         upper(trim(currency)) as currency,
         amount,
-        row_number() over (partition by refund_id order by file_seq desc, row_number desc) as age_number
+        row_number()
+            over (partition by refund_id order by file_seq desc, row_number desc)
+            as age_number
     from {{ ref('stg_landing__refunds') }}
     where refunded_at < {{ as_of() }}
 ),
@@ -100,7 +107,11 @@ refunds_of_order as (
     select
         refunds.order_id,
         sum(
-            {{ in_reporting_currency('refunds.amount', 'coalesce(refunds.currency, orders.currency)', 'exchange_rates') }}
+            {{ in_reporting_currency(
+                'refunds.amount',
+                'coalesce(refunds.currency, orders.currency)',
+                'exchange_rates'
+            ) }}
         ) as refunded_amount
     from refunds
     inner join orders
@@ -116,8 +127,10 @@ refunds_of_order as (
 valued as (
     select
         orders.*,
-        {{ in_reporting_currency('orders.source_revenue', 'orders.currency', 'exchange_rates') }} as gross_revenue,
-        {{ in_reporting_currency('orders.source_discount', 'orders.currency', 'exchange_rates') }} as discount
+        {{ in_reporting_currency('orders.source_revenue', 'orders.currency', 'exchange_rates') }}
+            as gross_revenue,
+        {{ in_reporting_currency('orders.source_discount', 'orders.currency', 'exchange_rates') }}
+            as discount
     from orders
     left join {{ ref('int_conversions__exchange_rates') }} as exchange_rates
         on
@@ -139,7 +152,9 @@ final as (
         items_of_order.top_category,
         case when valued.ordered_at >= {{ as_of() }} then 'not_yet' end as exclusion_reason,
         ---------- numbers
-        cast(valued.gross_revenue - coalesce(refunds_of_order.refunded_amount, 0) as decimal(18, 4)) as revenue,
+        cast(
+            valued.gross_revenue - coalesce(refunds_of_order.refunded_amount, 0) as decimal(18, 4)
+        ) as revenue,
         cast(valued.gross_revenue as decimal(18, 4)) as gross_revenue,
         cast(valued.discount as decimal(18, 4)) as discount,
         cast(coalesce(refunds_of_order.refunded_amount, 0) as decimal(18, 4)) as refunded_amount,

@@ -1,4 +1,5 @@
--- One row per conversion, with its value in the reporting currency and how far back its journey looks.
+-- One row per conversion, with its value in the reporting currency and how far back its journey
+-- looks.
 {%- set settings = var('conversion_settings') %}
 with definitions as (
     select * from {{ ref('conversion_definitions') }}
@@ -28,7 +29,10 @@ event_conversions as (
         events.conversion_source_key,
         events.user_key,
         cast(null as varchar) as order_id,
-        {{ in_reporting_currency('coalesce(events.value, 0)', 'events.currency', 'exchange_rates') }} as revenue,
+        {{ in_reporting_currency(
+            'coalesce(events.value, 0)', 'events.currency', 'exchange_rates'
+        ) }}
+            as revenue,
         events.converted_at
     from {{ ref('int_conversions__events') }} as events
     left join {{ ref('int_conversions__exchange_rates') }} as exchange_rates
@@ -41,7 +45,9 @@ event_conversions as (
 offline_landed as (
     select
         landed.*,
-        row_number() over (partition by conversion_id order by file_seq desc, row_number desc) as age_number
+        row_number()
+            over (partition by conversion_id order by file_seq desc, row_number desc)
+            as age_number
     from {{ ref('stg_landing__offline_conversions') }} as landed
     where converted_at < {{ as_of() }}
 ),
@@ -61,7 +67,12 @@ offline_conversions as (
         'offline|' || offline_people.conversion_id as conversion_source_key,
         offline_people.user_key,
         cast(null as varchar) as order_id,
-        {{ in_reporting_currency('coalesce(offline_people.value, 0)', 'upper(trim(offline_people.currency))', 'exchange_rates') }} as revenue,
+        {{ in_reporting_currency(
+            'coalesce(offline_people.value, 0)',
+            'upper(trim(offline_people.currency))',
+            'exchange_rates'
+        ) }}
+            as revenue,
         offline_people.converted_at
     from offline_people
     left join {{ ref('int_conversions__exchange_rates') }} as exchange_rates
@@ -81,7 +92,8 @@ conversions as (
 keyed as (
     select
         conversions.*,
-        {{ surrogate_key(['conversions.conversion_type', 'conversions.conversion_source_key']) }} as conversion_id,
+        {{ surrogate_key(['conversions.conversion_type', 'conversions.conversion_source_key']) }}
+            as conversion_id,
         coalesce(definitions.is_lead, false) as is_lead,
         coalesce(
             {%- for conversion_type, setting in settings.items() if 'lookback_days' in setting %}
@@ -106,9 +118,16 @@ keyed as (
 sequenced as (
     select
         keyed.*,
-        case when user_key is not null then lag(converted_at) over history end as previous_converted_at,
-        case when user_key is not null then row_number() over history else 1 end as conversion_number,
-        case when user_key is not null then sum(revenue) over (partition by user_key, conversion_type) else revenue end
+        case when user_key is not null then lag(converted_at) over history end
+            as previous_converted_at,
+        case when user_key is not null then row_number() over history else 1 end
+            as conversion_number,
+        case
+            when
+                user_key is not null
+                then sum(revenue) over (partition by user_key, conversion_type)
+            else revenue
+        end
             as revenue_to_date
     from keyed
     window history as (partition by user_key, conversion_type order by converted_at, conversion_id)
@@ -126,8 +145,10 @@ final as (
         ---------- numbers
         cast(lookback_days as integer) as lookback_days,
         cast(revenue as decimal(18, 4)) as revenue,
-        -- The lifetime is counted once, on the first conversion; else every order would count it again.
-        cast(case when conversion_number = 1 then revenue_to_date else 0 end as decimal(18, 4)) as clv,
+        -- The lifetime is counted once, on the first conversion; else every order would count it
+        -- again.
+        cast(case when conversion_number = 1 then revenue_to_date else 0 end as decimal(18, 4))
+            as clv,
         ---------- booleans
         conversion_number = 1 as is_first,
         is_lead,

@@ -16,15 +16,25 @@ matching_rules as (
     select
         origins.origin_key,
         channel_rules.channel,
-        row_number() over (partition by origins.origin_key order by channel_rules.rule_order) as rule_number
+        row_number()
+            over (partition by origins.origin_key order by channel_rules.rule_order)
+            as rule_number
     from origins
     inner join channel_rules
         on
-            {{ matches("coalesce(origins.utm_source, '')", "coalesce(channel_rules.source_pattern, '')") }}
-            and {{ matches("coalesce(origins.utm_medium, '')", "coalesce(channel_rules.medium_pattern, '')") }}
-            and {{ matches("coalesce(origins.utm_campaign, '')", "coalesce(channel_rules.campaign_pattern, '')") }}
-            and {{ matches("coalesce(origins.referrer_host, '')", "coalesce(channel_rules.referrer_pattern, '')") }}
-            and {{ matches("coalesce(origins.click_id_kind, '')", "coalesce(channel_rules.click_id_pattern, '')") }}
+            true
+            {%- for column, pattern in {
+                'origin_source': 'source_pattern',
+                'origin_medium': 'medium_pattern',
+                'origin_campaign': 'campaign_pattern',
+                'referrer_host': 'referrer_pattern',
+                'click_id_kind': 'click_id_pattern',
+            }.items() %}
+            and {{ matches(
+                "coalesce(origins." ~ column ~ ", '')",
+                "coalesce(channel_rules." ~ pattern ~ ", '')"
+            ) }}
+            {%- endfor %}
 ),
 
 final as (

@@ -15,11 +15,13 @@ channels as (
     select * from {{ ref('channels') }}
 ),
 
--- The channel that the event itself names, else the one its kind of event implies, else the one of its origin.
+-- The channel that the event itself names, else the one its kind of event implies, else the one of
+-- its origin.
 with_channels as (
     select
         events.*,
-        coalesce(events.source_channel, any_channel.default_channel, origin_channels.channel) as channel
+        coalesce(events.source_channel, any_channel.default_channel, origin_channels.channel)
+            as channel
     from events
     inner join origin_channels
         on events.origin_key = origin_channels.origin_key
@@ -32,12 +34,46 @@ with_channels as (
 -- A rule for the event's channel comes before the rule for all channels.
 final as (
     select
-        with_channels.*,
+        with_channels.event_id,
+        with_channels.user_key,
+        with_channels.device_key,
+        with_channels.source_session_id,
+        with_channels.campaign_id,
+        with_channels.ad_id,
+        with_channels.content_id,
+        with_channels.template_id,
+        with_channels.variant_id,
+        with_channels.experiment_id,
+        with_channels.product_id,
+        with_channels.order_id,
+        with_channels.event_name,
+        with_channels.channel,
+        with_channels.origin_source,
+        with_channels.origin_medium,
+        with_channels.origin_campaign,
+        with_channels.click_id_kind,
+        with_channels.tactic,
+        with_channels.page_path,
+        with_channels.referrer_host,
+        with_channels.device_type,
+        with_channels.country,
+        with_channels.region,
+        with_channels.city,
+        with_channels.currency,
+        with_channels.exclusion_reason,
+        with_channels.value,
+        with_channels.quantity,
+        with_channels.engagement_seconds,
+        with_channels.duplicates_count,
+        with_channels.is_personalized,
+        with_channels.occurred_at,
+        with_channels.received_at,
         coalesce(this_channel.touch_type, any_channel.touch_type) as touch_type,
         coalesce(this_channel.is_eligible, any_channel.is_eligible, false) as is_eligible,
         coalesce(this_channel.base_weight, any_channel.base_weight, 0) as base_weight,
         coalesce(this_channel.default_tactic, any_channel.default_tactic, 'none') as default_tactic,
-        coalesce(this_channel.is_session_event, any_channel.is_session_event, true) as is_session_event,
+        coalesce(this_channel.is_session_event, any_channel.is_session_event, true)
+            as is_session_event,
         coalesce(channels.is_paid, false) as is_paid,
         coalesce(channels.is_direct, false) as is_direct
     from with_channels

@@ -25,21 +25,20 @@ with_people as (
 
 named as (
     select
-        with_people.* exclude (utm_source, utm_medium, utm_campaign),
-        with_people.utm_campaign as tagged_campaign,
+        with_people.*,
         coalesce(event_names.event_name, lower(trim(with_people.event_name))) as standard_name,
         -- Without its query string, which may hold anything about a person.
         split_part(split_part(with_people.page_url, '?', 1), '#', 1) as page_address,
         lower(trim(with_people.channel)) as source_channel,
-        lower(trim(with_people.utm_source)) as utm_source,
-        lower(trim(with_people.utm_medium)) as utm_medium,
-        lower(trim(with_people.utm_campaign)) as utm_campaign,
+        lower(trim(with_people.utm_source)) as origin_source,
+        lower(trim(with_people.utm_medium)) as origin_medium,
+        lower(trim(with_people.utm_campaign)) as origin_campaign,
         case when with_people.click_id is not null then 'click' end as click_id_kind,
         -- A referrer on the same host is the site itself.
-        case
-            when {{ url_host('with_people.referrer_url') }} is distinct from {{ url_host('with_people.page_url') }}
-                then {{ url_host('with_people.referrer_url') }}
-        end as referrer_host,
+        nullif(
+            {{ url_host('with_people.referrer_url') }},
+            {{ url_host('with_people.page_url') }}
+        ) as referrer_host,
         anonymous_id_device.identifier_hash as device_key
     from with_people
     left join {{ ref('event_names') }} as event_names
@@ -58,7 +57,7 @@ final as (
         user_key,
         device_key,
         session_id as source_session_id,
-        coalesce(campaign_id, tagged_campaign) as campaign_id,
+        coalesce(campaign_id, utm_campaign) as campaign_id,
         ad_id,
         coalesce(content_id, utm_content) as content_id,
         template_id,
@@ -86,7 +85,8 @@ final as (
         ---------- numbers
         value,
         quantity,
-        try_cast({{ json_text('properties', "'$.engagement_seconds'") }} as double) as engagement_seconds,
+        try_cast({{ json_text('properties', "'$.engagement_seconds'") }} as double)
+            as engagement_seconds,
         copies_count - 1 as duplicates_count,
         file_seq,
         row_number,

@@ -374,7 +374,8 @@ final as (
         orders_count - orders_until_90 as orders_90d,
         orders_count - orders_until_365 as orders_365d,
         cast(coalesce(revenue, 0) as decimal(18, 4)) as revenue,
-        cast(coalesce(revenue, 0) - coalesce(revenue_until_365, 0) as decimal(18, 4)) as revenue_365d,
+        cast(coalesce(revenue, 0) - coalesce(revenue_until_365, 0) as decimal(18, 4))
+            as revenue_365d,
         cast(round(
             cast(coalesce(revenue, 0) as double) / nullif(orders_count, 0), 4
         ) as decimal(18, 4)) as average_order_value,

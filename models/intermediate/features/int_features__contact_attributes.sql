@@ -44,8 +44,10 @@ final as (
         ---------- numbers
         {{ lower_bound('age_band') }} as age_band_from,
         {{ lower_bound('income_band') }} as income_from,
-        -- Months since year 0 of the month of birth: enough for an age as of a moment, and no birthday.
-        cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint) as birth_month
+        -- Months since year 0 of the month of birth: enough for an age as of a moment, and no
+        -- birthday.
+        cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
+            as birth_month
     from ranked
     where version_rank = 1
 )

@@ -1,5 +1,6 @@
 -- One row per pair of identifiers that were seen together.
--- Of the identifiers of a combination, each is linked to the strongest one: enough to connect them all.
+-- Of the identifiers of a combination, each is linked to the strongest one: enough to connect them
+-- all.
 {%- set types = identifier_types() %}
 with observed as (
     select * from {{ ref('int_identity__observed') }}

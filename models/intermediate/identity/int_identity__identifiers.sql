@@ -14,13 +14,15 @@ hashed as (
     from nodes
 ),
 
--- A person is named after the first-loaded of their identifiers, so the name stays while identifiers are only added.
+-- A person is named after the first-loaded of their identifiers, so the name stays while
+-- identifiers are only added.
 final as (
     select
         hashed.identifier_type,
         hashed.identifier_value,
         hashed.identifier_hash,
-        {{ surrogate_key(['named_after.identifier_type', 'named_after.identifier_hash']) }} as user_key,
+        {{ surrogate_key(['named_after.identifier_type', 'named_after.identifier_hash']) }}
+            as user_key,
         hashed.first_seen_at,
         hashed.last_seen_at
     from hashed

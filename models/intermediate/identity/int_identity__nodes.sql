@@ -33,7 +33,8 @@ grouped as (
 
 final as (
     select
-        cast(row_number() over (order by first_load, type_rank, identifier_value) as bigint) as node,
+        cast(row_number() over (order by first_load, type_rank, identifier_value) as bigint)
+            as node,
         identifier_type,
         identifier_value,
         first_seen_at,

@@ -15,7 +15,7 @@ with observations as (
     select
         {%- for identifier_type in types %}
         {% if identifier_type in parts.columns -%}
-            {{ normalise_identifier(identifier_type, identifier_type) }}
+        {{ normalise_identifier(identifier_type, identifier_type) }}
         {%- else -%} cast(null as varchar)
         {%- endif %} as {{ identifier_type }},
         {%- endfor %}
@@ -47,7 +47,8 @@ without_placeholders as (
         {%- for identifier_type in types %}
         case
             when lower({{ identifier_type }}) not in (
-                select placeholders.identifier_value from {{ ref('identity_placeholders') }} as placeholders
+                select placeholders.identifier_value
+                from {{ ref('identity_placeholders') }} as placeholders
             ) then {{ identifier_type }}
         end as {{ identifier_type }},
         {%- endfor %}

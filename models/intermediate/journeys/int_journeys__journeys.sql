@@ -1,4 +1,5 @@
--- One row per journey: of each conversion, also of those without a touch, and of each run of touches that led to none.
+-- One row per journey: of each conversion, also of those without a touch, and of each run of
+-- touches that led to none.
 with touches as (
     select * from {{ ref('int_journeys__touchpoints') }}
 ),
@@ -48,7 +49,8 @@ converting as (
         conversions.conversion_id,
         conversions.conversion_type,
         coalesce(summed.touch_count, 0) as touch_count,
-        ({{ microseconds('conversions.converted_at') }} - {{ microseconds('summed.started_at') }}) / 86400000000e0
+        ({{ microseconds('conversions.converted_at') }} - {{ microseconds('summed.started_at') }})
+        / 86400000000e0
             as days_to_conversion,
         true as is_converted,
         false as is_open,
@@ -70,7 +72,8 @@ unconverted as (
         cast(null as double) as days_to_conversion,
         false as is_converted,
         -- Open while a conversion could still follow in time.
-        {{ microseconds('summed.last_touched_at') }} + cast(conversion_types.lookback_days as bigint) * 86400000000
+        {{ microseconds('summed.last_touched_at') }}
+        + cast(conversion_types.lookback_days as bigint) * 86400000000
         >= {{ microseconds(as_of()) }}
         or coalesce(own_times.eligible_until >= {{ as_of() }}, false) as is_open,
         summed.started_at,

@@ -1,6 +1,8 @@
 -- One row per conversion x eligible touchpoint before it.
--- A touch counts when it is at or before the conversion, and not older than the lookback or still within its own
--- eligible_until; where the journey begins after the last conversion of the type, later than that one.
+-- A touch counts when it is at or before the conversion, and not older than the lookback or still
+-- within its own
+-- eligible_until; where the journey begins after the last conversion of the type, later than that
+-- one.
 {%- set bucket = 30 * 86400 * 1000000 %}
 with touchpoints as (
     select
@@ -22,12 +24,14 @@ conversions as (
         converted_at,
         {{ microseconds('converted_at') }} as converted_microseconds,
         cast(lookback_days as bigint) * 86400000000 as lookback_microseconds,
-        case when journey_boundary = 'since_last_conversion' then previous_converted_at end as journey_begins_after
+        case when journey_boundary = 'since_last_conversion' then previous_converted_at end
+            as journey_begins_after
     from {{ ref('int_conversions__valued') }}
     where user_key is not null
 ),
 
--- Each conversion is told the 30-day buckets that its lookback reaches, so that the join has an equality besides the ranges.
+-- Each conversion is told the 30-day buckets that its lookback reaches, so that the join has an
+-- equality besides the ranges.
 bucketed as (
     select
         conversions.*,
@@ -46,15 +50,17 @@ within_lookback as (
         bucketed.conversion_type,
         touchpoints.touched_at,
         bucketed.converted_at,
-        bucketed.converted_microseconds - touchpoints.touched_microseconds as microseconds_to_conversion,
+        bucketed.converted_microseconds
+        - touchpoints.touched_microseconds as microseconds_to_conversion,
         bucketed.journey_begins_after
     from bucketed
     inner join touchpoints
         on
             bucketed.user_key = touchpoints.user_key
             and bucketed.touched_bucket = touchpoints.touched_bucket
-            and touchpoints.touched_microseconds <= bucketed.converted_microseconds
-            and touchpoints.touched_microseconds >= bucketed.converted_microseconds - bucketed.lookback_microseconds
+            and bucketed.converted_microseconds >= touchpoints.touched_microseconds
+            and touchpoints.touched_microseconds
+            >= bucketed.converted_microseconds - bucketed.lookback_microseconds
 ),
 
 -- Older than the lookback, but still good: printed offers while their campaign runs.
@@ -66,14 +72,16 @@ within_own_time as (
         conversions.conversion_type,
         touchpoints.touched_at,
         conversions.converted_at,
-        conversions.converted_microseconds - touchpoints.touched_microseconds as microseconds_to_conversion,
+        conversions.converted_microseconds
+        - touchpoints.touched_microseconds as microseconds_to_conversion,
         conversions.journey_begins_after
     from conversions
     inner join touchpoints
         on
             conversions.user_key = touchpoints.user_key
-            and touchpoints.eligible_until >= conversions.converted_at
-            and touchpoints.touched_microseconds < conversions.converted_microseconds - conversions.lookback_microseconds
+            and conversions.converted_at <= touchpoints.eligible_until
+            and touchpoints.touched_microseconds
+            < conversions.converted_microseconds - conversions.lookback_microseconds
 ),
 
 candidates as (

@@ -1,4 +1,5 @@
--- One row per journey x touchpoint, numbered in the order (touched_at, touchpoint_id); converting journeys and others.
+-- One row per journey x touchpoint, numbered in the order (touched_at, touchpoint_id); converting
+-- journeys and others.
 -- A journey keeps at most its latest touches.
 {%- set max_touches = var('max_touches') %}
 with journey_touches as (

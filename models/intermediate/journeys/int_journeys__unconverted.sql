@@ -1,4 +1,5 @@
--- One row per conversion type x eligible touchpoint that no conversion of the type followed in time, with its journey.
+-- One row per conversion type x eligible touchpoint that no conversion of the type followed in
+-- time, with its journey.
 -- A person's run of such touches is split at gaps longer than the lookback and cut at its length.
 with conversion_types as (
     select distinct
@@ -47,7 +48,12 @@ with_runs as (
     select
         with_gaps.*,
         sum(
-            case when touched_microseconds - previous_microseconds <= lookback_microseconds then 0 else 1 end
+            case
+                when
+                    touched_microseconds - previous_microseconds <= lookback_microseconds
+                    then 0
+                else 1
+            end
         ) over (
             partition by user_key, conversion_type
             order by touched_microseconds, touchpoint_id
@@ -59,7 +65,10 @@ with_runs as (
 with_lengths as (
     select
         with_runs.*,
-        (touched_microseconds - min(touched_microseconds) over (partition by user_key, conversion_type, run_number))
+        (
+            touched_microseconds
+            - min(touched_microseconds) over (partition by user_key, conversion_type, run_number)
+        )
         // nullif(lookback_microseconds, 0) as piece_number
     from with_runs
 ),

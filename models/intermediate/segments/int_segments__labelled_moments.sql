@@ -24,23 +24,27 @@ final as (
         features.user_key,
         ---------- text
         {%- for family in segment_families() %}
-        coalesce({{ segment_family_part('family', family) | indent(8) }}, 'unclassified') as segment_{{ family }},
+        coalesce(
+            {{ segment_family_part('family', family) | indent(8) }}, 'unclassified'
+        )
+            as segment_{{ family }},
         {%- endfor %}
         ---------- booleans
         {%- for family in segment_families() %}
         {% if family in versioned -%}
-            coalesce(features.feature_at < {{ family }}.valid_from, false)
+        coalesce(features.feature_at < {{ family }}.valid_from, false)
         {%- else -%} false
         {%- endif %} as is_backfilled_{{ family }},
         {%- endfor %}
         ---------- times
         features.feature_at
-    from features
+    from
+        features
     {%- for family in versioned %}
-    left join {{ family }}_versions as {{ family }}
-        on
-            ({{ family }}.is_first_version or features.feature_at >= {{ family }}.valid_from)
-            and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
+left join {{ family }}_versions as {{ family }}
+    on
+        ({{ family }}.is_first_version or features.feature_at >= {{ family }}.valid_from)
+        and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
     {%- endfor %}
 )
 

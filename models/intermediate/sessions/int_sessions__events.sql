@@ -1,5 +1,6 @@
 -- One row per event of a visit, with its session.
--- A session ends after 30 minutes without an event of its device, or when another campaign brings the device in again;
+-- A session ends after 30 minutes without an event of its device, or when another campaign brings
+-- the device in again;
 -- a session id of the source wins over both. Midnight ends nothing.
 {%- set timeout_microseconds = var('session_timeout_minutes') * 60 * 1000000 %}
 with session_events as (
@@ -23,8 +24,10 @@ with session_events as (
         occurred_at,
         -- What brought the visitor in, where the event says so.
         case
-            when coalesce(utm_source, utm_medium, utm_campaign, click_id_kind) is not null
-                then {{ surrogate_key(['utm_source', 'utm_medium', 'campaign_id', 'click_id_kind']) }}
+            when coalesce(origin_source, origin_medium, origin_campaign, click_id_kind) is not null
+                then {{ surrogate_key([
+                    'origin_source', 'origin_medium', 'campaign_id', 'click_id_kind'
+                ]) }}
         end as campaign_marker
     from {{ ref('int_events__classified') }}
     where
@@ -50,7 +53,10 @@ with_periods as (
             case
                 when previous_at is null then 1
                 when source_session_id is not null then 0
-                when {{ microseconds('occurred_at') }} - {{ microseconds('previous_at') }} > {{ timeout_microseconds }} then 1
+                when
+                    {{ microseconds('occurred_at') }} - {{ microseconds('previous_at') }}
+                    > {{ timeout_microseconds }}
+                    then 1
                 else 0
             end
         ) over (
@@ -82,7 +88,9 @@ with_sessions as (
         sum(
             case
                 when number_in_period = 1 then 1
-                when source_session_id is null and campaign_marker is distinct from coalesce(previous_marker, '')
+                when
+                    source_session_id is null
+                    and campaign_marker is distinct from coalesce(previous_marker, '')
                     and campaign_marker is not null then 1
                 else 0
             end

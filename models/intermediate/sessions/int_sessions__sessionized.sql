@@ -1,5 +1,8 @@
--- One row per session. What brought it and where it landed are its first event's; where it was is the first that says so.
-{%- set first_event_columns = ['user_key', 'channel', 'campaign_id', 'content_id', 'referrer_host'] %}
+-- One row per session. What brought it and where it landed are its first event's; where it was is
+-- the first that says so.
+{%- set first_event_columns = [
+    'user_key', 'channel', 'campaign_id', 'content_id', 'referrer_host'
+] %}
 {%- set first_known_columns = ['page_path', 'device_type', 'country', 'region', 'city'] %}
 with session_events as (
     select * from {{ ref('int_sessions__events') }}
@@ -18,7 +21,8 @@ grouped as (
         {%- endfor %}
         count(*) as events_count,
         -- Summed as a decimal: the same whatever the order.
-        cast(sum(cast(coalesce(engagement_seconds, 0) as decimal(18, 3))) as double) as engagement_seconds,
+        cast(sum(cast(coalesce(engagement_seconds, 0) as decimal(18, 3))) as double)
+            as engagement_seconds,
         bool_or(event_number = 1 and is_paid) as is_paid,
         bool_or(event_number = 1 and is_direct) as is_direct,
         min(occurred_at) as started_at,

@@ -2,7 +2,9 @@
 with landed as (
     select
         landed.*,
-        row_number() over (partition by campaign_id order by file_seq desc, row_number desc) as age_number
+        row_number()
+            over (partition by campaign_id order by file_seq desc, row_number desc)
+            as age_number
     from {{ ref('stg_landing__campaigns') }} as landed
 ),
 

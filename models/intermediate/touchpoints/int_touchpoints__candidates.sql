@@ -1,4 +1,5 @@
--- One row per single touch: a marketing or personalization event, or the start of a session; before touches of one contact collapse.
+-- One row per single touch: a marketing or personalization event, or the start of a session; before
+-- touches of one contact collapse.
 with event_touches as (
     select
         'event|' || event_id as candidate_id,
@@ -76,11 +77,12 @@ tactics as (
     select * from {{ ref('tactics') }}
 ),
 
--- The touch itself says best whether and how it was personalised, then its campaign, then what its kind implies.
+-- The touch itself says best whether and how it was personalised, then its campaign, then what its
+-- kind implies.
 with_tactics as (
     select
-        touches.* exclude (tactic, is_personalized, default_tactic),
-        coalesce(touches.tactic, campaigns.tactic, touches.default_tactic) as tactic,
+        touches.*,
+        coalesce(touches.tactic, campaigns.tactic, touches.default_tactic, 'none') as said_tactic,
         coalesce(touches.is_personalized, campaigns.is_personalized) as is_said_personalized,
         campaigns.eligible_until
     from touches
@@ -90,13 +92,33 @@ with_tactics as (
 
 final as (
     select
-        with_tactics.* exclude (is_said_personalized, eligible_until, tactic),
-        coalesce(with_tactics.tactic, 'none') as tactic,
-        coalesce(with_tactics.is_said_personalized, tactics.is_personalized, false) as is_personalized,
+        with_tactics.candidate_id,
+        with_tactics.user_key,
+        with_tactics.session_id,
+        with_tactics.touch_type,
+        with_tactics.channel,
+        with_tactics.campaign_id,
+        with_tactics.content_id,
+        with_tactics.template_id,
+        with_tactics.variant_id,
+        with_tactics.experiment_id,
+        with_tactics.device_type,
+        with_tactics.country,
+        with_tactics.region,
+        with_tactics.city,
+        with_tactics.said_tactic as tactic,
+        with_tactics.base_weight,
+        with_tactics.engagement_seconds,
+        coalesce(with_tactics.is_said_personalized, tactics.is_personalized, false)
+            as is_personalized,
+        with_tactics.is_paid,
+        with_tactics.is_direct,
+        with_tactics.is_eligible,
+        with_tactics.touched_at,
         with_tactics.eligible_until
     from with_tactics
     left join tactics
-        on with_tactics.tactic = tactics.tactic
+        on with_tactics.said_tactic = tactics.tactic
 )
 
 select * from final

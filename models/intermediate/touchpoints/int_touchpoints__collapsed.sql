@@ -1,6 +1,11 @@
--- One row per touchpoint. One contact is one touch: touches of a person with the same campaign (else channel) and content,
--- each within 30 minutes of the one before, become the strongest of them at the earliest of their times.
+-- One row per touchpoint. One contact is one touch: touches of a person with the same campaign
+-- (else channel) and content,
+-- each within 30 minutes of the one before, become the strongest of them at the earliest of their
+-- times.
 {%- set window_microseconds = var('touch_collapse_minutes') * 60 * 1000000 %}
+{%- set first_known_columns = [
+    'template_id', 'variant_id', 'experiment_id', 'device_type', 'country', 'region', 'city'
+] %}
 {%- set contact = 'user_key, is_eligible, contact_key, content_key' %}
 with candidates as (
     select
@@ -11,7 +16,8 @@ with candidates as (
     from {{ ref('int_touchpoints__candidates') }} as candidates
 ),
 
--- A session that a message brought in rarely names its content: it takes that of the touch just before.
+-- A session that a message brought in rarely names its content: it takes that of the touch just
+-- before.
 with_content as (
     select
         candidates.*,
@@ -41,7 +47,12 @@ with_contacts as (
     select
         with_gaps.*,
         sum(
-            case when touched_microseconds - previous_microseconds <= {{ window_microseconds }} then 0 else 1 end
+            case
+                when
+                    touched_microseconds - previous_microseconds <= {{ window_microseconds }}
+                    then 0 else
+                    1
+            end
         ) over (
             partition by {{ contact }}
             order by touched_microseconds, candidate_id
@@ -56,7 +67,7 @@ ranked as (
         with_contacts.*,
         row_number() over (
             partition by {{ contact }}, contact_number
-            order by strength desc, touched_microseconds, candidate_id
+            order by strength desc, touched_microseconds asc, candidate_id asc
         ) as say_number,
         row_number() over (
             partition by {{ contact }}, contact_number
@@ -76,7 +87,7 @@ grouped as (
         max(campaign_id) as campaign_id,
         max(content_key) as content_key,
         min_by(tactic, say_number) filter (where tactic <> 'none') as tactic,
-        {%- for column in ['template_id', 'variant_id', 'experiment_id', 'device_type', 'country', 'region', 'city'] %}
+        {%- for column in first_known_columns %}
         min_by({{ column }}, say_number) filter (where {{ column }} is not null) as {{ column }},
         {%- endfor %}
         max(case when say_number = 1 then base_weight end) as base_weight,

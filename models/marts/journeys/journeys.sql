@@ -3,14 +3,39 @@ with journeys as (
     select * from {{ ref('int_journeys__journeys') }}
 ),
 
-paths as (
+journey_touchpoints as (
     select
         journey_touchpoints.journey_id,
-        {{ ordered_list('touchpoints.channel', 'journey_touchpoints.touch_number') }} as path
+        journey_touchpoints.touch_number,
+        touchpoints.channel
     from {{ ref('int_journeys__touchpoints') }} as journey_touchpoints
     inner join {{ ref('int_touchpoints__collapsed') }} as touchpoints
         on journey_touchpoints.touchpoint_id = touchpoints.touchpoint_id
-    group by journey_touchpoints.journey_id
+),
+
+paths as (
+    select
+        journey_id,
+        {{ ordered_list('channel', 'touch_number') }} as path
+    from journey_touchpoints
+    group by journey_id
+),
+
+first_occurrences as (
+    select
+        journey_id,
+        channel,
+        min(touch_number) as touch_number
+    from journey_touchpoints
+    group by journey_id, channel
+),
+
+unique_paths as (
+    select
+        journey_id,
+        {{ ordered_list('channel', 'touch_number') }} as path_unique
+    from first_occurrences
+    group by journey_id
 ),
 
 final as (
@@ -20,7 +45,7 @@ final as (
         journeys.conversion_id,
         journeys.conversion_type,
         paths.path,
-        {{ first_occurrences('paths.path') }} as path_unique,
+        unique_paths.path_unique,
         journeys.touch_count,
         journeys.days_to_conversion,
         journeys.is_converted,
@@ -30,6 +55,8 @@ final as (
     from journeys
     left join paths
         on journeys.journey_id = paths.journey_id
+    left join unique_paths
+        on journeys.journey_id = unique_paths.journey_id
 )
 
 select * from final

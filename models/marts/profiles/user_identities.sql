@@ -8,7 +8,8 @@ final as (
         user_key,
         identifier_type,
         -- Hashes are personal data too: they are published only where a business says so.
-        {{ "identifier_hash" if var("publish_identifiers") else "cast(null as varchar)" }} as identifier_hash,
+        {{ "identifier_hash" if var("publish_identifiers") else "cast(null as varchar)" }}
+            as identifier_hash,
         row_number() over (
             partition by user_key
             order by first_seen_at nulls last, identifier_type, identifier_hash

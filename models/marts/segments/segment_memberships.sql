@@ -5,12 +5,12 @@ with labelled_moments as (
 
 compared as (
     select
-        *
-        {%- for family in segment_families() %},
-        lag(segment_{{ family }}) over moments_of_person as previous_{{ family }}
+        *,
+        {%- for family in segment_families() %}
+        lag(segment_{{ family }}) over person as previous_{{ family }}{{ ',' if not loop.last }}
         {%- endfor %}
     from labelled_moments
-    window moments_of_person as (partition by user_key order by feature_at, moment_type, moment_id)
+    window person as (partition by user_key order by feature_at, moment_type, moment_id)
 ),
 
 changes as (
