@@ -5,10 +5,10 @@ with labelled_moments as (
 
 compared as (
     select
-        *,
         {%- for family in segment_families() %}
-        lag(segment_{{ family }}) over person as previous_{{ family }}{{ ',' if not loop.last }}
+        lag(segment_{{ family }}) over person as previous_{{ family }},
         {%- endfor %}
+        *
     from labelled_moments
     window person as (partition by user_key order by feature_at, moment_type, moment_id)
 ),
