@@ -20,7 +20,7 @@ VERSION = 1
 """Raise it when the same arguments give other files, so that existing folders are written anew."""
 
 START = dt.date(2026, 1, 1)
-SHOP = {"users": 2500, "days": 90, "seed": 1, "world": "default"}
+SHOP = {"users": 2000, "days": 90, "seed": 1, "world": "default"}
 """The bundled input."""
 
 MIN_DAYS = 14
