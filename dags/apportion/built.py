@@ -1,7 +1,13 @@
-"""What the stages were last built from, so that a night without news builds nothing."""
+"""What the tables were last built from: a night costs what is new, and nothing where nothing is.
+
+A stage whose inputs are all as they were is left alone (`digest`). Else the models take in what
+changed since the last night that built the marts, whose state is the tables `ops.built_*`, or
+everything where that would not give the same (`must_rebuild`).
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from pathlib import Path
@@ -9,12 +15,18 @@ from pathlib import Path
 import duckdb
 
 from apportion import warehouse
+from apportion.datasets import DATASETS
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
 
 # What decides the content of a table besides the data; tests only judge it, but a new one must run.
 _CODE = ("dbt_project.yml", "profiles.yml", "selectors.yml", "models", "macros", "seeds", "tests")
 _SUFFIXES = {".sql", ".yml", ".csv"}
+_RELEASED = (
+    "select files.file_seq, files.batch_id from raw._files as files"
+    " inner join raw._batches as batches using (batch_id)"
+    " where files.status = 'loaded' and batches.status = 'released'"
+)
 
 
 def digest(night: Night, stage: str) -> str:
@@ -24,24 +36,12 @@ def digest(night: Night, stage: str) -> str:
         night: the run; its load and its gate of raw are over.
         stage: name of a selector in selectors.yml.
     """
-    parts = [
-        stage,
-        _code(PROJECT),
-        json.dumps(night.settings.input_vars(), sort_keys=True, default=str),
-    ]
+    parts = [stage, _definitions(night.settings)]
     with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
-        for query in (
-            "select as_of from ops.clock",
-            "select files.file_seq, files.batch_id from raw._files as files"
-            " inner join raw._batches as batches using (batch_id)"
-            " where files.status = 'loaded' and batches.status = 'released' order by all",
-        ):
+        for query in ("select as_of from ops.clock", f"{_RELEASED} order by all"):
             parts.append(repr(connection.execute(query).fetchall()))
         if stage == "marts":
-            fitted = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'ml' order by all"
-            ).fetchall()
-            for (table,) in fitted:
+            for table in _fitted(connection):
                 name = warehouse.identifier(table)
                 rows = connection.execute(f"select * from ml.{name} order by all").fetchall()
                 parts.append(f"{table}{rows!r}")
@@ -58,29 +58,132 @@ def run_of(settings: Settings, stage: str, wanted: str) -> str | None:
     return row[0] if row else None
 
 
-def forget(settings: Settings, stage: str | None = None) -> None:
-    """Before a stage is built, or the tables are touched by hand: what they hold is not known."""
+def begin(settings: Settings, stage: str) -> None:
+    """Before a stage is built: until it is, what its tables hold is not known."""
     with warehouse.connect(settings.warehouse) as connection:
         prepare(connection)
-        connection.execute("delete from ops.built_stages where stage = coalesce(?, stage)", [stage])
+        connection.execute("delete from ops.built_stages where stage = ?", [stage])
+
+
+def forget(settings: Settings) -> None:
+    """Before somebody touches the tables by hand: the next night builds everything."""
+    with warehouse.connect(settings.warehouse) as connection:
+        prepare(connection)
+        connection.execute("begin")
+        connection.execute("delete from ops.built_stages")
+        connection.execute("delete from ops.built_clock")
+        connection.execute("commit")
+
+
+def must_rebuild(night: Night) -> str | None:
+    """Why taking in what changed would not leave what a rebuild leaves; None where it would."""
+    with warehouse.connect(night.settings.warehouse) as connection:
+        prepare(connection)
+        state = connection.execute("select as_of, code, fits from ops.built_clock").fetchone()
+        if state is None:
+            return "nothing is known of the tables"
+        as_of, code, fits = state
+        if code != _definitions(night.settings):
+            return "the code or its settings changed"
+        if connection.execute("select as_of < ? from ops.clock", [as_of]).fetchone() == (True,):
+            return "the clock went back"
+        if _fits(connection, as_of) != fits:
+            return "a fitted input of the past changed"
+        (gone,) = connection.execute(
+            "select count(*) from ops.built_files"
+            f" anti join ({_RELEASED}) as released using (file_seq, batch_id)"
+        ).fetchone()
+        if gone:
+            return f"{gone} files were replaced or taken back"
+    return None
 
 
 def remember(night: Night, stage: str, built_from: str) -> None:
-    """After a stage was built without an error and every test of it passed."""
+    """After a stage was built without an error and every test of it passed; one transaction."""
     with warehouse.connect(night.settings.warehouse) as connection:
+        connection.execute("begin")
         connection.execute(
             "insert into ops.built_stages (stage, digest, run_id) values (?, ?, ?)",
             [stage, built_from, night.run_id],
         )
+        if stage == "marts":
+            _remember_inputs(night.settings, connection)
+        connection.execute("commit")
+
+
+def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep what the next night compares with: files, identifiers, types, clock, code and fits."""
+    later = " union ".join(
+        f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
+        f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
+        for dataset, moment in _clocked_moments()
+    )
+    for table, select in {
+        "built_files": f"select file_seq, batch_id, file_seq in ({later}) from ({_RELEASED})",
+        "built_identifiers": "select identifier_type, identifier_hash, user_key"
+        " from intermediate.int_identity__identifiers",
+        "built_types": "select conversion_type from intermediate.int_conversions__types",
+    }.items():
+        connection.execute(f"delete from ops.{table}")
+        connection.execute(f"insert into ops.{table} {select}")
+    (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
+    connection.execute("delete from ops.built_clock")
+    connection.execute(
+        "insert into ops.built_clock values (?, ?, ?)",
+        [as_of, _definitions(settings), _fits(connection, as_of)],
+    )
+
+
+def _clocked_moments() -> list[tuple[str, str]]:
+    """The moments of each data set that SQL compares with the clock."""
+    never_compared = ("received_at", "started_at", "ended_at", "eligible_until")
+    return [
+        (dataset.name, column.name)
+        for dataset in DATASETS.values()
+        for column in dataset.columns
+        if column.kind == "moment" and column.name not in never_compared
+    ]
+
+
+def _fits(connection: duckdb.DuckDBPyConnection, as_of: dt.datetime) -> str:
+    """A digest of the fitted versions that rows before a moment were labelled with."""
+    parts = []
+    for table in _fitted(connection):
+        name = warehouse.identifier(table)
+        rows = connection.execute(
+            f"select * from ml.{name} where valid_from < ?"
+            f" or version = (select min(version) from ml.{name}) order by all",
+            [as_of],
+        ).fetchall()
+        parts.append(f"{table}{rows!r}")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _fitted(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the tables of fitted inputs."""
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'ml' order by all"
+    ).fetchall()
+    return [table for (table,) in rows]
+
+
+def _definitions(settings: Settings) -> str:
+    """A digest of the project and of the settings of its input."""
+    values = json.dumps(settings.input_vars(), sort_keys=True, default=str)
+    return hashlib.sha256((_code(PROJECT) + values).encode()).hexdigest()
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the table that this module keeps, if it is not there."""
+    """Create the tables that this module keeps, where they are not there."""
     connection.execute("create schema if not exists ops")
-    connection.execute(
-        "create table if not exists ops.built_stages"
-        " (stage varchar, digest varchar, run_id varchar)"
-    )
+    for table, columns in {
+        "built_stages": "stage varchar, digest varchar, run_id varchar",
+        "built_files": "file_seq bigint, batch_id varchar, is_open boolean",
+        "built_identifiers": "identifier_type varchar, identifier_hash varchar, user_key varchar",
+        "built_types": "conversion_type varchar",
+        "built_clock": "as_of timestamp, code varchar, fits varchar",
+    }.items():
+        connection.execute(f"create table if not exists ops.{table} ({columns})")
 
 
 def _code(project: Path) -> str:

@@ -41,9 +41,10 @@ def build(night: Night, stage: str) -> str:
     built_from = built.digest(night, stage)
     if not night.full_refresh and (run := built.run_of(night.settings, stage, built_from)):
         return f"nothing is new since {run}: left as it is"
-    built.forget(night.settings, stage)
+    everything = "asked for" if night.full_refresh else built.must_rebuild(night)
+    built.begin(night.settings, stage)
     arguments = ["build", "--selector", stage, "--exclude-resource-type", "unit_test"]
-    if night.full_refresh:
+    if everything:
         arguments.append("--full-refresh")
     result = invoke(night.settings, arguments, quiet=True)
     if not result.success:
@@ -55,6 +56,7 @@ def build(night: Night, stage: str) -> str:
         counts[kind] = counts.get(kind, 0) + 1
     warned = [node.node.name for node in result.result.results if node.status == "warn"]
     said = ", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items()))
+    said += f"; everything: {everything}" if everything else "; what changed"
     return said + (f"; warnings: {', '.join(warned)}" if warned else "")
 
 

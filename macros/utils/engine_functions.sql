@@ -64,3 +64,12 @@
 {% macro default__sha256_hex(bytes) -%}
     sha256({{ bytes }})
 {%- endmacro %}
+
+{#- A number of days, to be added to a timestamp. -#}
+{% macro days_interval(days) -%}
+    {{ return(adapter.dispatch('days_interval')(days)) }}
+{%- endmacro %}
+
+{% macro default__days_interval(days) -%}
+    interval ({{ days }}) day
+{%- endmacro %}

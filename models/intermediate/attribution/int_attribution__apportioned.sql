@@ -2,6 +2,12 @@
 -- A conversion without an eligible touchpoint in the scope is one row without touchpoint, channel
 -- 'unattributed'. All models are evaluated in this one pass. Sums over a journey are a group-by
 -- that is joined back, which costs half of what a window does.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set models = attribution_models() %}
 
 with conversions as (
@@ -12,14 +18,17 @@ with conversions as (
                 then min(case when is_lead then converted_at end) over (partition by user_key)
         end as lead_at
     from {{ ref('int_conversions__valued') }}
+    where {{ only_affected() }}
 ),
 
 journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
+    where {{ only_affected() }}
 ),
 
 touchpoints as (
     select * from {{ ref('int_touchpoints__collapsed') }}
+    where {{ only_affected() }}
 ),
 
 custom_weights as (

@@ -1,5 +1,11 @@
 -- One row per order, whatever told of it: the orders data set (its last loaded state) or an event
 -- that counts as an order.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with landed as (
     select
         landed.*,
@@ -32,6 +38,7 @@ orders as (
         coalesce(discount, 0) as source_discount,
         ordered_at
     from with_people
+    where {{ only_affected() }}
     union all
     select
         conversion_source_key as order_id,
@@ -48,6 +55,7 @@ orders as (
     where
         is_order
         and conversion_source_key not in (select with_people.order_id from with_people)
+        and {{ only_affected() }}
 ),
 
 product_categories as (
@@ -67,6 +75,7 @@ items as (
     from {{ ref('stg_landing__order_items') }} as order_items
     left join product_categories
         on order_items.product_id = product_categories.product_id
+    where order_items.order_id in (select orders.order_id from orders)
     group by order_items.order_id, coalesce(order_items.category, product_categories.category)
 ),
 
@@ -150,7 +159,10 @@ final as (
         valued.currency,
         valued.coupon_code,
         items_of_order.top_category,
-        case when valued.ordered_at >= {{ as_of() }} then 'not_yet' end as exclusion_reason,
+        case
+            when valued.ordered_at >= {{ as_of() }} then 'not_yet'
+            when valued.gross_revenue is null then 'no_exchange_rate'
+        end as exclusion_reason,
         ---------- numbers
         cast(
             valued.gross_revenue - coalesce(refunds_of_order.refunded_amount, 0) as decimal(18, 4)

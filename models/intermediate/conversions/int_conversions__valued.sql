@@ -1,6 +1,11 @@
 -- One row per conversion, with its value in the reporting currency and how far back its journey
 -- looks.
-{%- set settings = var('conversion_settings') %}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with definitions as (
     select * from {{ ref('conversion_definitions') }}
 ),
@@ -20,6 +25,7 @@ order_conversions as (
     where
         not orders.is_cancelled
         and orders.exclusion_reason is null
+        and {{ only_affected('orders.user_key') }}
         and coalesce(orders.conversion_type, definitions.conversion_type) is not null
 ),
 
@@ -39,7 +45,9 @@ event_conversions as (
         on
             events.currency = exchange_rates.currency
             and cast(events.converted_at as date) = exchange_rates.rate_date
-    where not events.is_order
+    where
+        not events.is_order
+        and {{ only_affected('events.user_key') }}
 ),
 
 offline_landed as (
@@ -79,6 +87,7 @@ offline_conversions as (
         on
             upper(trim(offline_people.currency)) = exchange_rates.currency
             and cast(offline_people.converted_at as date) = exchange_rates.rate_date
+    where {{ only_affected('offline_people.user_key') }}
 ),
 
 conversions as (
@@ -94,24 +103,14 @@ keyed as (
         conversions.*,
         {{ surrogate_key(['conversions.conversion_type', 'conversions.conversion_source_key']) }}
             as conversion_id,
-        coalesce(definitions.is_lead, false) as is_lead,
-        coalesce(
-            {%- for conversion_type, setting in settings.items() if 'lookback_days' in setting %}
-            case when conversions.conversion_type = '{{ conversion_type }}' then {{ setting.lookback_days }} end,
-            {%- endfor %}
-            definitions.lookback_days,
-            {{ var('default_lookback_days') }}
-        ) as lookback_days,
-        coalesce(
-            {%- for conversion_type, setting in settings.items() if 'journey_boundary' in setting %}
-            case when conversions.conversion_type = '{{ conversion_type }}' then '{{ setting.journey_boundary }}' end,
-            {%- endfor %}
-            definitions.journey_boundary,
-            '{{ var("default_journey_boundary") }}'
-        ) as journey_boundary
+        conversion_types.is_lead,
+        conversion_types.lookback_days,
+        conversion_types.journey_boundary
     from conversions
-    left join definitions
-        on conversions.conversion_type = definitions.conversion_type
+    inner join {{ ref('int_conversions__types') }} as conversion_types
+        on conversions.conversion_type = conversion_types.conversion_type
+    -- Without an exchange rate it has no value yet: int_conversions__without_rate keeps it.
+    where conversions.revenue is not null
 ),
 
 -- A conversion of nobody known has no conversion before it and is its own first.

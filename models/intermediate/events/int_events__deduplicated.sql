@@ -1,6 +1,14 @@
 -- One row per event: the earliest received of the rows with its id, ties by file and row.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='event_id',
+    meta={'affected': 'int_events__changed'},
+    on_schema_change='fail'
+) }}
 with landed as (
     select * from {{ ref('stg_landing__events') }}
+    where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
 ranked as (

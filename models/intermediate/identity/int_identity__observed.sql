@@ -1,4 +1,11 @@
--- One row per distinct combination of identifiers that was seen together in a row of any source.
+-- One row per landed file x distinct combination of identifiers seen together in a row of it.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='file_seq',
+    meta={'affected': 'int_nights__changed_files'},
+    on_schema_change='fail'
+) }}
 {%- set types = identifier_types() %}
 {%- set observed_in = {
     'stg_landing__events': {'columns': ['anonymous_id', 'user_id', 'email', 'phone'], 'seen_at': 'occurred_at'},
@@ -23,13 +30,16 @@ with observations as (
         row_number,
         {{ parts.seen_at }} as seen_at
     from {{ ref(model) }}
-    where coalesce({{ parts.seen_at }} < {{ as_of() }}, true)
+    where
+        coalesce({{ parts.seen_at }} < {{ as_of() }}, true)
+        and {{ only_affected('file_seq', 'int_nights__changed_files', 'file_seq') }}
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
 combinations as (
     select
+        file_seq,
         {%- for identifier_type in types %}
         {{ identifier_type }},
         {%- endfor %}
@@ -39,11 +49,12 @@ combinations as (
         min(seen_at) as first_seen_at,
         max(seen_at) as last_seen_at
     from observations
-    group by {{ types | join(', ') }}
+    group by file_seq, {{ types | join(', ') }}
 ),
 
 without_placeholders as (
     select
+        file_seq,
         {%- for identifier_type in types %}
         case
             when lower({{ identifier_type }}) not in (
@@ -62,6 +73,7 @@ without_placeholders as (
 -- Grouped once more: what differed only in a placeholder is one combination now.
 final as (
     select
+        file_seq,
         {%- for identifier_type in types %}
         {{ identifier_type }},
         {%- endfor %}
@@ -71,7 +83,7 @@ final as (
         max(last_seen_at) as last_seen_at
     from without_placeholders
     where coalesce({{ types | join(', ') }}) is not null
-    group by {{ types | join(', ') }}
+    group by file_seq, {{ types | join(', ') }}
 )
 
 select * from final

@@ -1,18 +1,23 @@
 -- One row per journey: of each conversion, also of those without a touch, and of each run of
 -- touches that led to none.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with touches as (
     select * from {{ ref('int_journeys__touchpoints') }}
+    where {{ only_affected() }}
 ),
 
 conversions as (
     select * from {{ ref('int_conversions__valued') }}
+    where {{ only_affected() }}
 ),
 
 conversion_types as (
-    select distinct
-        conversion_type,
-        lookback_days
-    from conversions
+    select * from {{ ref('int_conversions__types') }}
 ),
 
 summed as (
@@ -53,7 +58,7 @@ converting as (
         / 86400000000e0
             as days_to_conversion,
         true as is_converted,
-        false as is_open,
+        cast(null as timestamp) as open_until,
         coalesce(summed.started_at, conversions.converted_at) as started_at,
         conversions.converted_at as ended_at,
         conversions.converted_at
@@ -72,10 +77,10 @@ unconverted as (
         cast(null as double) as days_to_conversion,
         false as is_converted,
         -- Open while a conversion could still follow in time.
-        {{ microseconds('summed.last_touched_at') }}
-        + cast(conversion_types.lookback_days as bigint) * 86400000000
-        >= {{ microseconds(as_of()) }}
-        or coalesce(own_times.eligible_until >= {{ as_of() }}, false) as is_open,
+        greatest(
+            summed.last_touched_at + {{ days_interval('conversion_types.lookback_days') }},
+            coalesce(own_times.eligible_until, summed.last_touched_at)
+        ) as open_until,
         summed.started_at,
         summed.last_touched_at as ended_at,
         cast(null as timestamp) as converted_at
@@ -87,10 +92,27 @@ unconverted as (
     where summed.conversion_id is null
 ),
 
-final as (
+journeys as (
     select * from converting
     union all
     select * from unconverted
+),
+
+final as (
+    select
+        journey_id,
+        user_key,
+        conversion_id,
+        conversion_type,
+        touch_count,
+        days_to_conversion,
+        is_converted,
+        coalesce(open_until >= {{ as_of() }}, false) as is_open,
+        started_at,
+        ended_at,
+        converted_at,
+        open_until
+    from journeys
 )
 
 select * from final

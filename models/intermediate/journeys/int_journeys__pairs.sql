@@ -3,6 +3,12 @@
 -- within its own
 -- eligible_until; where the journey begins after the last conversion of the type, later than that
 -- one.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set bucket = 30 * 86400 * 1000000 %}
 with touchpoints as (
     select
@@ -13,7 +19,9 @@ with touchpoints as (
         {{ microseconds('touched_at') }} as touched_microseconds,
         {{ microseconds('touched_at') }} // {{ bucket }} as touched_bucket
     from {{ ref('int_touchpoints__collapsed') }}
-    where is_eligible
+    where
+        is_eligible
+        and {{ only_affected() }}
 ),
 
 conversions as (
@@ -27,7 +35,9 @@ conversions as (
         case when journey_boundary = 'since_last_conversion' then previous_converted_at end
             as journey_begins_after
     from {{ ref('int_conversions__valued') }}
-    where user_key is not null
+    where
+        user_key is not null
+        and {{ only_affected() }}
 ),
 
 -- Each conversion is told the 30-day buckets that its lookback reaches, so that the join has an

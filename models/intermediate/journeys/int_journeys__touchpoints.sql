@@ -1,6 +1,12 @@
 -- One row per journey x touchpoint, numbered in the order (touched_at, touchpoint_id); converting
 -- journeys and others.
 -- A journey keeps at most its latest touches.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set max_touches = var('max_touches') %}
 with journey_touches as (
     select
@@ -14,6 +20,7 @@ with journey_touches as (
         touched_at,
         converted_at
     from {{ ref('int_journeys__pairs') }}
+    where {{ only_affected() }}
     union all
     select
         journey_id,
@@ -26,6 +33,7 @@ with journey_touches as (
         touched_at,
         cast(null as timestamp) as converted_at
     from {{ ref('int_journeys__unconverted') }}
+    where {{ only_affected() }}
 ),
 
 numbered as (

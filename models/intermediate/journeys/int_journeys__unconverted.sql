@@ -1,11 +1,14 @@
 -- One row per conversion type x eligible touchpoint that no conversion of the type followed in
 -- time, with its journey.
 -- A person's run of such touches is split at gaps longer than the lookback and cut at its length.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with conversion_types as (
-    select distinct
-        conversion_type,
-        lookback_days
-    from {{ ref('int_conversions__valued') }}
+    select * from {{ ref('int_conversions__types') }}
 ),
 
 followed as (
@@ -13,6 +16,7 @@ followed as (
         conversion_type,
         touchpoint_id
     from {{ ref('int_journeys__pairs') }}
+    where {{ only_affected() }}
 ),
 
 unfollowed as (
@@ -32,6 +36,7 @@ unfollowed as (
     where
         touchpoints.is_eligible
         and followed.touchpoint_id is null
+        and {{ only_affected('touchpoints.user_key') }}
 ),
 
 with_gaps as (

@@ -1,51 +1,8 @@
--- One row per moment at which a person is looked at: the label of each segment family there.
-{%- set versioned = versioned_segment_families() %}
-with features as (
-    select * from {{ ref('int_features__as_of_moment') }}
-),
-
-{%- for family in versioned %}
-
--- A moment uses the version that was valid at its time; before the first version, the first one.
-{{ family }}_versions as (
-    select
-        *,
-        row_number() over (order by valid_from, version) = 1 as is_first_version,
-        lead(valid_from) over (order by valid_from, version) as valid_to
-    from {{ segment_family_part('versions', family) }}
-),
-{%- endfor %}
-
-final as (
-    select
-        ---------- keys
-        features.moment_type,
-        features.moment_id,
-        features.user_key,
-        ---------- text
-        {%- for family in segment_families() %}
-        coalesce(
-            {{ segment_family_part('family', family) | indent(8) }}, 'unclassified'
-        )
-            as segment_{{ family }},
-        {%- endfor %}
-        ---------- booleans
-        {%- for family in segment_families() %}
-        {% if family in versioned -%}
-        coalesce(features.feature_at < {{ family }}.valid_from, false)
-        {%- else -%} false
-        {%- endif %} as is_backfilled_{{ family }},
-        {%- endfor %}
-        ---------- times
-        features.feature_at
-    from
-        features
-    {%- for family in versioned %}
-left join {{ family }}_versions as {{ family }}
-    on
-        ({{ family }}.is_first_version or features.feature_at >= {{ family }}.valid_from)
-        and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
-    {%- endfor %}
-)
-
-select * from final
+-- One row per moment at which a person was looked at: the label of each segment family there.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
+{{ label_moments("moment_type is distinct from 'now'") }}

@@ -2,6 +2,12 @@
 -- A session ends after 30 minutes without an event of its device, or when another campaign brings
 -- the device in again;
 -- a session id of the source wins over both. Midnight ends nothing.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set timeout_microseconds = var('session_timeout_minutes') * 60 * 1000000 %}
 with session_events as (
     select
@@ -35,6 +41,7 @@ with session_events as (
         and exclusion_reason is null
         and (device_key is not null or source_session_id is not null)
         and coalesce(device_key, user_key) is not null
+        and {{ only_affected() }}
 ),
 
 with_gaps as (

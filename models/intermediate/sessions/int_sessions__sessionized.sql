@@ -1,11 +1,18 @@
 -- One row per session. What brought it and where it landed are its first event's; where it was is
 -- the first that says so.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set first_event_columns = [
     'user_key', 'channel', 'campaign_id', 'content_id', 'referrer_host'
 ] %}
 {%- set first_known_columns = ['page_path', 'device_type', 'country', 'region', 'city'] %}
 with session_events as (
     select * from {{ ref('int_sessions__events') }}
+    where {{ only_affected() }}
 ),
 
 grouped as (

@@ -1,5 +1,11 @@
 -- One row per single touch: a marketing or personalization event, or the start of a session; before
 -- touches of one contact collapse.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with event_touches as (
     select
         'event|' || event_id as candidate_id,
@@ -30,6 +36,7 @@ with event_touches as (
         touch_type is not null
         and exclusion_reason is null
         and user_key is not null
+        and {{ only_affected() }}
 ),
 
 session_touches as (
@@ -60,7 +67,9 @@ session_touches as (
     from {{ ref('int_sessions__sessionized') }} as sessions
     inner join {{ ref('touchpoint_rules') }} as session_rule
         on session_rule.event_name = 'session_started'
-    where sessions.user_key is not null
+    where
+        sessions.user_key is not null
+        and {{ only_affected('sessions.user_key') }}
 ),
 
 touches as (

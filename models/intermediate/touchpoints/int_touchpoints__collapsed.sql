@@ -2,6 +2,12 @@
 -- (else channel) and content,
 -- each within 30 minutes of the one before, become the strongest of them at the earliest of their
 -- times.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 {%- set window_microseconds = var('touch_collapse_minutes') * 60 * 1000000 %}
 {%- set first_known_columns = [
     'template_id', 'variant_id', 'experiment_id', 'device_type', 'country', 'region', 'city'
@@ -14,6 +20,7 @@ with candidates as (
         {{ microseconds('touched_at') }} as touched_microseconds,
         {{ touch_strength('touch_type') }} as strength
     from {{ ref('int_touchpoints__candidates') }} as candidates
+    where {{ only_affected() }}
 ),
 
 -- A session that a message brought in rarely names its content: it takes that of the touch just

@@ -1,8 +1,15 @@
 -- One row per attribution model x scope x conversion x touchpoint; a conversion without an eligible
 -- touchpoint in the scope is one row without touchpoint, channel 'unattributed', credit 1.
 -- Stacked model by model, so that the rows of one model lie together: readers filter by it.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
+    where {{ only_affected() }}
 ),
 
 stacked as (

@@ -1,6 +1,13 @@
 -- One row per conversion.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with conversions as (
     select * from {{ ref('int_conversions__valued') }}
+    where {{ only_affected() }}
 ),
 
 final as (

@@ -1,6 +1,13 @@
 -- One row per session.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with sessions as (
     select * from {{ ref('int_sessions__sessionized') }}
+    where {{ only_affected() }}
 ),
 
 final as (

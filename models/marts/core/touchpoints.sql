@@ -1,6 +1,13 @@
 -- One row per touchpoint.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with touchpoints as (
     select * from {{ ref('int_touchpoints__collapsed') }}
+    where {{ only_affected() }}
 ),
 
 final as (

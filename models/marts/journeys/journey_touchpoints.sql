@@ -1,6 +1,13 @@
 -- One row per journey x touchpoint, with the person's segments as of the touch.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with journey_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
+    where {{ only_affected() }}
 ),
 
 labelled_touches as (
@@ -13,6 +20,7 @@ final as (
         ---------- keys
         journey_touchpoints.journey_id,
         journey_touchpoints.touchpoint_id,
+        journey_touchpoints.user_key,
         ---------- text
         {%- for column in segment_columns() %}
         labelled_touches.{{ column }},

@@ -1,6 +1,13 @@
 -- One row per journey, converting or not.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
 with journeys as (
     select * from {{ ref('int_journeys__journeys') }}
+    where {{ only_affected() }}
 ),
 
 journey_touchpoints as (
@@ -11,6 +18,7 @@ journey_touchpoints as (
     from {{ ref('int_journeys__touchpoints') }} as journey_touchpoints
     inner join {{ ref('int_touchpoints__collapsed') }} as touchpoints
         on journey_touchpoints.touchpoint_id = touchpoints.touchpoint_id
+    where {{ only_affected('journey_touchpoints.user_key') }}
 ),
 
 paths as (

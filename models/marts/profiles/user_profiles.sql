@@ -8,8 +8,7 @@ features as (
 ),
 
 labelled_people as (
-    select * from {{ ref('int_segments__labelled_moments') }}
-    where moment_type = 'now'
+    select * from {{ ref('int_segments__labelled_now') }}
 ),
 
 orders as (

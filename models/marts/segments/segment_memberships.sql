@@ -1,6 +1,8 @@
 -- One row per person x segment family x time during which the label was the same.
 with labelled_moments as (
     select * from {{ ref('int_segments__labelled_moments') }}
+    union all
+    select * from {{ ref('int_segments__labelled_now') }}
 ),
 
 compared as (

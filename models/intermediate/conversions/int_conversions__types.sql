@@ -1,0 +1,72 @@
+-- One row per conversion type that occurs, with how far back its journeys look.
+{%- set settings = var('conversion_settings') %}
+with definitions as (
+    select * from {{ ref('conversion_definitions') }}
+),
+
+order_types as (
+    select conversion_type
+    from definitions
+    where
+        source = 'orders'
+        and exists (
+            select 1 from {{ ref('stg_landing__orders') }} as orders
+            where orders.ordered_at < {{ as_of() }}
+        )
+),
+
+event_types as (
+    select conversion_type
+    from definitions
+    where
+        source = 'events'
+        and event_name in (
+            select events.event_name from {{ ref('int_events__deduplicated') }} as events
+            where events.exclusion_reason is null
+        )
+),
+
+offline_types as (
+    select distinct lower(trim(conversion_type)) as conversion_type
+    from {{ ref('stg_landing__offline_conversions') }}
+    where converted_at < {{ as_of() }}
+),
+
+types as (
+    select conversion_type from order_types
+    union
+    select conversion_type from event_types
+    union
+    select conversion_type from offline_types
+),
+
+final as (
+    select
+        types.conversion_type,
+        coalesce(
+            {%- for conversion_type, setting in settings.items() if 'journey_boundary' in setting %}
+            case
+                when types.conversion_type = '{{ conversion_type }}'
+                    then '{{ setting.journey_boundary }}'
+            end,
+            {%- endfor %}
+            definitions.journey_boundary,
+            '{{ var("default_journey_boundary") }}'
+        ) as journey_boundary,
+        cast(coalesce(
+            {%- for conversion_type, setting in settings.items() if 'lookback_days' in setting %}
+            case
+                when types.conversion_type = '{{ conversion_type }}'
+                    then {{ setting.lookback_days }}
+            end,
+            {%- endfor %}
+            definitions.lookback_days,
+            {{ var('default_lookback_days') }}
+        ) as integer) as lookback_days,
+        coalesce(definitions.is_lead, false) as is_lead
+    from types
+    left join definitions
+        on types.conversion_type = definitions.conversion_type
+)
+
+select * from final

@@ -1,0 +1,331 @@
+-- One row per moment at which a person is looked at: what had added up strictly before it.
+-- Moments: each touchpoint, each conversion, just after each order, where the clock alone changes
+-- a label, and now.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='user_key',
+    on_schema_change='fail'
+) }}
+{%- set day = 86400000000 %}
+{%- set windows = {'30': 30 * day, '90': 90 * day, '365': 365 * day} %}
+{%- set boundaries = segment_boundaries() %}
+with touchpoints as (
+    select * from {{ ref('int_touchpoints__collapsed') }}
+    where
+        user_key is not null
+        and {{ only_affected() }}
+),
+
+conversions as (
+    select * from {{ ref('int_conversions__valued') }}
+    where
+        user_key is not null
+        and {{ only_affected() }}
+),
+
+identifiers as (
+    select * from {{ ref('int_identity__identifiers') }}
+    where {{ only_affected() }}
+),
+
+sessions as (
+    select * from {{ ref('int_sessions__sessionized') }}
+    where
+        user_key is not null
+        and {{ only_affected() }}
+),
+
+events as (
+    select * from {{ ref('int_events__deduplicated') }}
+    where
+        {{ only_affected() }}
+        and exclusion_reason is null
+        and user_key is not null
+),
+
+refunds as (
+    select * from {{ ref('stg_landing__refunds') }}
+),
+
+-- An order's status has no history: one that was cancelled counts at no moment.
+orders as (
+    select
+        *,
+        {{ microseconds('ordered_at') }} as at_us,
+        lag({{ microseconds('ordered_at') }}) over (
+            partition by user_key order by ordered_at, order_id
+        ) as previous_us,
+        lead({{ microseconds('ordered_at') }}) over (
+            partition by user_key order by ordered_at, order_id
+        ) as next_us
+    from {{ ref('int_conversions__orders') }}
+    where
+        {{ only_affected() }}
+        and not is_cancelled
+        and exclusion_reason is null
+        and user_key is not null
+),
+
+people as (
+    select
+        user_key,
+        {{ microseconds('min(first_seen_at)') }} as first_seen_us,
+        {{ microseconds(as_of()) }} as as_of_us
+    from identifiers
+    group by user_key
+),
+
+-- What an order lost to refunds is subtracted when each refund was made, in proportion to the
+-- refunds' amounts: the running total is rounded, so that the parts add up to the whole.
+latest_refunds as (
+    select
+        *,
+        row_number() over (
+            partition by refund_id order by file_seq desc, row_number desc
+        ) as version_rank
+    from refunds
+    where refunded_at < {{ as_of() }}
+),
+
+accumulated_refunds as (
+    select
+        orders.user_key,
+        orders.order_id,
+        latest_refunds.refund_id,
+        latest_refunds.refunded_at,
+        orders.refunded_amount as refunded_in_all,
+        greatest({{ microseconds('latest_refunds.refunded_at') }}, orders.at_us) as at_us,
+        cast(sum(coalesce(latest_refunds.amount, 0)) over (
+            partition by orders.order_id
+            order by latest_refunds.refunded_at, latest_refunds.refund_id
+            rows between unbounded preceding and current row
+        ) as double) as amount_so_far,
+        cast(sum(coalesce(latest_refunds.amount, 0)) over (
+            partition by orders.order_id
+        ) as double) as amount_in_all
+    from orders
+    inner join latest_refunds
+        on orders.order_id = latest_refunds.order_id
+    where
+        latest_refunds.version_rank = 1
+        and orders.refunded_amount <> 0
+),
+
+rounded_refunds as (
+    select
+        user_key,
+        order_id,
+        refund_id,
+        refunded_at,
+        at_us,
+        cast(round(
+            cast(refunded_in_all as double)
+            * coalesce(amount_so_far / nullif(amount_in_all, 0), 1),
+            4
+        ) as decimal(18, 4)) as refunded_so_far
+    from accumulated_refunds
+),
+
+refund_steps as (
+    select
+        user_key,
+        at_us,
+        refunded_so_far - coalesce(
+            lag(refunded_so_far) over (partition by order_id order by refunded_at, refund_id), 0
+        ) as refunded
+    from rounded_refunds
+),
+
+-- Where and with what a person was seen; only the sightings that differ from the one before.
+described_sightings as (
+    select
+        user_key,
+        device_type,
+        case when coalesce(country, region, city) is not null then coalesce(country, '') end
+            as country,
+        case when coalesce(country, region, city) is not null then coalesce(region, '') end
+            as region,
+        case when coalesce(country, region, city) is not null then coalesce(city, '') end
+            as city,
+        {{ microseconds('occurred_at') }} as at_us,
+        row_number() over (partition by user_key order by occurred_at, event_id) as sighting_number,
+        lag(
+            coalesce(device_type, '') || '|' || coalesce(country, '')
+            || '|' || coalesce(region, '') || '|' || coalesce(city, '')
+        ) over (partition by user_key order by occurred_at, event_id) as previous_description
+    from events
+    where coalesce(device_type, country, region, city) is not null
+),
+
+new_sightings as (
+    select * from described_sightings
+    where
+        previous_description is null
+        or previous_description
+        <> coalesce(device_type, '') || '|' || coalesce(country, '')
+        || '|' || coalesce(region, '') || '|' || coalesce(city, '')
+),
+
+boundary_moments as (
+    select
+        cast(null as varchar) as user_key,
+        cast(null as bigint) as at_us
+    from people
+    where 1 = 0
+    {%- for boundary in boundaries %}
+    union all
+    {%- if boundary.since == 'last_order_at' %}
+    select
+        orders.user_key,
+        orders.at_us + {{ boundary.days * day }} as at_us
+    from orders
+    inner join people
+        on orders.user_key = people.user_key
+    where
+        orders.at_us + {{ boundary.days * day }} < people.as_of_us
+        and coalesce(orders.next_us >= orders.at_us + {{ boundary.days * day }}, true)
+    {%- elif boundary.since == 'first_seen_at' %}
+    select
+        people.user_key,
+        people.first_seen_us + {{ boundary.days * day }} as at_us
+    from people
+    where people.first_seen_us + {{ boundary.days * day }} < people.as_of_us
+    {%- else %}
+    {{ exceptions.raise_compiler_error('a segment boundary is since last_order_at or first_seen_at, not ' ~ boundary.since) }}
+    {%- endif %}
+    {%- endfor %}
+),
+
+moments as (
+    select
+        'touch' as moment_type,
+        touchpoint_id as moment_id,
+        user_key,
+        {{ microseconds('touched_at') }} as at_us
+    from touchpoints
+    union all
+    select
+        'conversion' as moment_type,
+        conversion_id as moment_id,
+        user_key,
+        {{ microseconds('converted_at') }} as at_us
+    from conversions
+    union all
+    select
+        'order' as moment_type,
+        order_id as moment_id,
+        user_key,
+        at_us + 1 as at_us
+    from orders
+    union all
+    select
+        'boundary' as moment_type,
+        {{ surrogate_key(['user_key', 'at_us']) }} as moment_id,
+        user_key,
+        at_us
+    from boundary_moments
+    group by user_key, at_us
+    union all
+    select
+        'now' as moment_type,
+        user_key as moment_id,
+        user_key,
+        as_of_us as at_us
+    from people
+),
+
+-- Every row either is a moment or moves a feature. At one instant the moments come first, so that
+-- "the rows before" are those of strictly earlier times.
+timeline as (
+    {%- set parts = [
+        {'relation': 'moments', 'values': {'moment_type': 'moment_type', 'moment_id': 'moment_id'}},
+        {'relation': 'orders', 'values': {
+            'order_id': 'order_id', 'revenue': 'gross_revenue', 'discount': 'discount', 'gross_revenue': 'gross_revenue',
+            'order_us': 'at_us', 'previous_us': 'previous_us'}},
+        {'relation': 'refund_steps', 'values': {'revenue': '-refunded'}},
+        {'relation': 'sessions', 'at': microseconds('started_at'), 'values': {'session_id': 'session_id'}},
+        {'relation': 'sessions', 'at': microseconds('ended_at'), 'values': {
+            'engagement_ms': 'cast(round(engagement_seconds * 1000e0) as bigint)'}, 'where': 'engagement_seconds > 0'},
+        {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {'offer_id': 'event_id'},
+            'where': "event_name = 'offer_redeemed'"},
+        {'relation': 'new_sightings', 'values': {
+            'sighting_number': 'sighting_number', 'device_type': 'device_type',
+            'country': 'country', 'region': 'region', 'city': 'city'}},
+    ] %}
+    {%- set columns = {
+        'moment_type': 'varchar', 'moment_id': 'varchar', 'order_id': 'varchar', 'session_id': 'varchar',
+        'offer_id': 'varchar', 'device_type': 'varchar', 'country': 'varchar', 'region': 'varchar', 'city': 'varchar',
+        'revenue': 'decimal(18, 4)', 'gross_revenue': 'decimal(18, 4)', 'discount': 'decimal(18, 4)',
+        'order_us': 'bigint', 'previous_us': 'bigint', 'engagement_ms': 'bigint', 'sighting_number': 'bigint',
+    } %}
+    {%- for part in parts %}
+    select
+        user_key,
+        cast({{ part.at or 'at_us' }} as bigint) as at_us,
+        {%- for column, type in columns.items() %}
+        cast({{ part['values'].get(column, 'null') }} as {{ type }}) as {{ column }},
+        {%- endfor %}
+        {{ 0 if part.relation == 'moments' else 1 }} as is_movement
+    from {{ part.relation }}
+    {%- if part.where %}
+    where {{ part.where }}
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+-- A sliding count is the count before minus the count up to the window's far end, that end out.
+accumulated as (
+    select
+        user_key,
+        moment_type,
+        moment_id,
+        at_us,
+        max(order_us) over before as last_order_us,
+        max(previous_us) over before as previous_order_us,
+        count(order_id) over before as orders_count,
+        count(order_id) over until_90 as orders_until_90,
+        count(order_id) over until_365 as orders_until_365,
+        sum(revenue) over before as revenue,
+        sum(revenue) over until_365 as revenue_until_365,
+        sum(gross_revenue) over before as gross_revenue,
+        sum(discount) over before as discount,
+        count(session_id) over before as sessions_count,
+        count(session_id) over until_30 as sessions_until_30,
+        sum(engagement_ms) over before as engagement_ms,
+        sum(engagement_ms) over until_30 as engagement_ms_until_30,
+        count(offer_id) over before as offers_redeemed_count,
+        {{ last_known('device_type') }} over before as device_type,
+        {{ last_known('country') }} over before as country,
+        {{ last_known('region') }} over before as region,
+        {{ last_known('city') }} over before as city
+    from timeline
+    window
+        {%- for days, width in windows.items() %}
+        until_{{ days }} as (
+            partition by user_key
+            order by at_us
+            range between unbounded preceding and {{ width }} preceding
+        ),
+        {%- endfor %}
+        before as (
+            partition by user_key
+            order by at_us, is_movement, sighting_number nulls last
+            rows between unbounded preceding and 1 preceding
+        )
+),
+
+final as (
+    select
+        accumulated.*,
+        people.first_seen_us
+    from accumulated
+    left join people
+        on accumulated.user_key = people.user_key
+    where accumulated.moment_id is not null
+)
+
+select * from final

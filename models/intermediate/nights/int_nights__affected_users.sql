@@ -1,0 +1,277 @@
+-- One row per person, old or new, whose rows may differ from those of the last night.
+{%- set events = as_built('int_events__deduplicated') %}
+{%- set sessions = as_built('int_sessions__sessionized') %}
+{%- set candidates = as_built('int_touchpoints__candidates') %}
+{%- set orders = as_built('int_conversions__orders') %}
+{%- set conversion_events = as_built('int_conversions__events') %}
+{%- set journeys = as_built('int_journeys__journeys') %}
+{%- set is_first_build = none in [
+    events, sessions, candidates, orders, conversion_events, journeys
+] %}
+{%- set label_days = segment_boundaries() | map(attribute='days') | list %}
+-- depends_on: {{ ref('stg_landing__events') }}
+-- depends_on: {{ ref('int_events__changed') }}
+-- depends_on: {{ ref('conversion_definitions') }}
+with changed_files as (
+    select * from {{ ref('int_nights__changed_files') }}
+),
+
+identifiers as (
+    select * from {{ ref('int_identity__identifiers') }}
+),
+
+-- Whose identifiers are in a file that is taken in.
+changed_combinations as (
+    select * from {{ ref('int_identity__observed') }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+),
+
+people_of_changed_files as (
+    {{ identified('changed_combinations', identifier_types()) }}
+),
+
+-- Orders of which a state, a line, a refund, a product or the exchange rate of their day landed.
+changed_order_ids as (
+    {%- for model in ['stg_landing__orders', 'stg_landing__order_items', 'stg_landing__refunds'] %}
+    select order_id
+    from {{ ref(model) }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+    union
+    {%- endfor %}
+    select order_items.order_id
+    from {{ ref('stg_landing__order_items') }} as order_items
+    inner join {{ ref('stg_landing__products') }} as products
+        on order_items.product_id = products.product_id
+    where products.file_seq in (select changed_files.file_seq from changed_files)
+),
+
+changed_orders as (
+    select * from {{ ref('stg_landing__orders') }}
+    where order_id in (select changed_order_ids.order_id from changed_order_ids)
+),
+
+people_of_changed_orders as (
+    {{ identified('changed_orders', ['user_id', 'email', 'anonymous_id']) }}
+),
+
+changed_rates as (
+    select distinct
+        upper(trim(currency)) as currency,
+        rate_date + cast(days_on as integer) as rate_date
+    from (
+        select
+            currency,
+            rate_date,
+            {{ explode_range('0', '7') }} as days_on
+        from {{ ref('stg_landing__exchange_rates') }}
+        where file_seq in (select changed_files.file_seq from changed_files)
+    ) as landed_rates
+),
+
+-- Every state of an offline conversion of which one landed, or whose rate did.
+changed_offline as (
+    select * from {{ ref('stg_landing__offline_conversions') }} as offline_conversions
+    where
+        conversion_id in (
+            select landed.conversion_id
+            from {{ ref('stg_landing__offline_conversions') }} as landed
+            where landed.file_seq in (select changed_files.file_seq from changed_files)
+        )
+        or exists (
+            select 1 from changed_rates
+            where
+                changed_rates.currency = upper(trim(offline_conversions.currency))
+                and changed_rates.rate_date = cast(offline_conversions.converted_at as date)
+        )
+),
+
+people_of_changed_offline as (
+    {{ identified('changed_offline', ['user_id', 'email', 'phone']) }}
+),
+
+changed_campaigns as (
+    select campaign_id
+    from {{ ref('stg_landing__campaigns') }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+),
+
+-- A type of conversion that never occurred before concerns everybody.
+new_types as (
+    select conversion_types.conversion_type
+    from {{ ref('int_conversions__types') }} as conversion_types
+    left join {{ source('built', 'built_types') }} as built_types
+        on conversion_types.conversion_type = built_types.conversion_type
+    where built_types.conversion_type is null
+),
+
+clock as (
+    select
+        built_clock.as_of as from_at,
+        {{ as_of() }} as to_at
+    from {{ source('built', 'built_clock') }} as built_clock
+),
+
+{%- if not is_first_build %}
+
+-- For whom the clock alone changes something: what falls out of a sliding window, or passes a day
+-- at which a label changes.
+passed_orders as (
+    select orders.user_key
+    from {{ orders }} as orders
+    cross join clock
+    where
+        false
+        {%- for days in ([90, 365] + label_days) | unique %}
+        or orders.ordered_at between clock.from_at - {{ days_interval(days) }}
+        and clock.to_at - {{ days_interval(days) }}
+        {%- endfor %}
+),
+
+passed_refunds as (
+    select orders.user_key
+    from {{ ref('stg_landing__refunds') }} as refunds
+    inner join {{ orders }} as orders
+        on refunds.order_id = orders.order_id
+    cross join clock
+    where
+        refunds.refunded_at between clock.from_at - {{ days_interval(365) }}
+        and clock.to_at - {{ days_interval(365) }}
+),
+
+passed_sessions as (
+    select sessions.user_key
+    from {{ sessions }} as sessions
+    cross join clock
+    where
+        false
+        {%- for moment in ['started_at', 'ended_at'] %}
+        or sessions.{{ moment }} between clock.from_at - {{ days_interval(30) }}
+        and clock.to_at - {{ days_interval(30) }}
+        {%- endfor %}
+),
+
+passed_journeys as (
+    select journeys.user_key
+    from {{ journeys }} as journeys
+    cross join clock
+    where journeys.open_until between clock.from_at and clock.to_at
+),
+
+first_sightings as (
+    select
+        user_key,
+        min(first_seen_at) as first_seen_at
+    from identifiers
+    group by user_key
+),
+
+passed_first_sightings as (
+    select first_sightings.user_key
+    from first_sightings
+    cross join clock
+    where
+        false
+        {%- for days in label_days | unique %}
+        or first_sightings.first_seen_at between clock.from_at - {{ days_interval(days) }}
+        and clock.to_at - {{ days_interval(days) }}
+        {%- endfor %}
+),
+
+-- Whoever had an event before that another one now takes the place of.
+people_of_changed_events as (
+    select events.user_key
+    from {{ events }} as events
+    where
+        events.event_id in (
+            select changed.event_id from {{ ref('int_events__changed') }} as changed
+        )
+),
+
+changed_conversion_keys as (
+    select
+        definitions.conversion_type,
+        {{ json_text('landed.properties', 'definitions.key_path') }} as conversion_source_key
+    from {{ ref('stg_landing__events') }} as landed
+    inner join {{ ref('conversion_definitions') }} as definitions
+        on
+            definitions.source = 'events'
+            and definitions.key_path <> 'person_day'
+    where landed.file_seq in (select changed_files.file_seq from changed_files)
+),
+
+people_of_changed_keys as (
+    select conversion_events.user_key
+    from {{ conversion_events }} as conversion_events
+    inner join changed_conversion_keys
+        on
+            conversion_events.conversion_type = changed_conversion_keys.conversion_type
+            and conversion_events.conversion_source_key
+            = changed_conversion_keys.conversion_source_key
+),
+
+people_of_changed_campaigns as (
+    select candidates.user_key
+    from {{ candidates }} as candidates
+    where
+        candidates.campaign_id in (select changed_campaigns.campaign_id from changed_campaigns)
+),
+
+people_of_changed_rates as (
+    {%- for relation, moment in [(orders, 'ordered_at'), (conversion_events, 'converted_at')] %}
+    select valued.user_key
+    from {{ relation }} as valued
+    inner join changed_rates
+        on
+            valued.currency = changed_rates.currency
+            and cast(valued.{{ moment }} as date) = changed_rates.rate_date
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+),
+
+people_of_refunds_in_changed_rates as (
+    select orders.user_key
+    from {{ ref('stg_landing__refunds') }} as refunds
+    inner join {{ orders }} as orders
+        on refunds.order_id = orders.order_id
+    inner join changed_rates
+        on
+            upper(trim(refunds.currency)) = changed_rates.currency
+            and cast(orders.ordered_at as date) = changed_rates.rate_date
+),
+
+people_of_changed_built_orders as (
+    select orders.user_key
+    from {{ orders }} as orders
+    where orders.order_id in (select changed_order_ids.order_id from changed_order_ids)
+),
+{%- endif %}
+
+affected as (
+    select user_key from {{ ref('int_nights__changed_people') }}
+    {%- set parts = [
+        'people_of_changed_files', 'people_of_changed_orders', 'people_of_changed_offline',
+    ] %}
+    {%- if not is_first_build %}
+    {%- set parts = parts + [
+        'passed_orders', 'passed_refunds', 'passed_sessions', 'passed_journeys', 'passed_first_sightings',
+        'people_of_changed_events', 'people_of_changed_keys', 'people_of_changed_campaigns',
+        'people_of_changed_rates', 'people_of_refunds_in_changed_rates',
+        'people_of_changed_built_orders',
+    ] %}
+    {%- endif %}
+    {%- for part in parts %}
+    union
+    select user_key from {{ part }}
+    {%- endfor %}
+    union
+    select identifiers.user_key
+    from identifiers
+    where exists (select 1 from new_types)
+),
+
+final as (
+    select user_key from affected
+    where user_key is not null
+)
+
+select * from final
