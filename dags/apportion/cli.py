@@ -124,6 +124,45 @@ def rollback(
 
 
 @app.command()
+def simulate(
+    users: Annotated[int, typer.Option(help="People.")] = 2000,
+    days: Annotated[int, typer.Option(help="Days of history, at least 14.")] = 90,
+    seed: Annotated[int, typer.Option(help="Of all randomness: the same gives the same.")] = 1,
+    world: Annotated[str, typer.Option(help="What is true in it; see --worlds.")] = "default",
+    start: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day (default: 2026-01-01)."),
+    ] = None,
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    worlds: Annotated[bool, typer.Option("--worlds", help="List the worlds and stop.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a simulated shop into a landing folder, and the truth about it beside."""
+    from apportion import simulate as module
+    from apportion.progress import Progress
+
+    if worlds:
+        width = max(map(len, module.WORLDS))
+        for name, known in module.WORLDS.items():
+            typer.echo(f"{name:{width}}  {known.description}")
+        return
+    began = time.monotonic()
+    settings = Settings.resolve(data, landing)
+    first = start.date() if start else module.START
+    with Progress(0) as progress:
+        progress.say(f"simulating {users:,} users over {days:,} days in {settings.landing}")
+        module.simulate(
+            settings.landing, users=users, days=days, seed=seed, world=world, start=first
+        )
+        truth = settings.landing.resolve().parent / module.TRUTH
+        progress.say(f"simulated in {time.monotonic() - began:.1f} s; the truth is in {truth}")
+
+
+@app.command()
 def airflow(
     data: Data = None,
     landing: Annotated[Path | None, typer.Option(help="Input folder of the nights.")] = None,

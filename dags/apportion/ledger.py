@@ -51,6 +51,11 @@ create table if not exists raw._quarantine (
     line bigint, reason varchar not null, raw_text varchar,
     batch_id varchar, run_id varchar not null, quarantined_at timestamp not null
 );
+-- One row per column of a file's header, or key of its JSON objects, which has no position.
+create table if not exists raw._file_columns (
+    file_seq bigint not null, position bigint, header varchar not null,
+    column_name varchar not null, kind varchar not null
+);
 create table if not exists raw._pii_key (inner_pad blob not null, outer_pad blob not null);
 create table if not exists ops.clock (as_of timestamp not null);
 create table if not exists ops.run_log (

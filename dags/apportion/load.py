@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -166,14 +166,14 @@ class _Loader:
         latest = ledger.utc_now() + dt.timedelta(days=1)
         try:
             headers = self._headers(file.dataset)
-            readers.read(self.connection, file.path, headers, self.scratch, latest)
+            columns = readers.read(self.connection, file.path, headers, self.scratch, latest)
         except (duckdb.FatalException, duckdb.InterruptException):
             raise
         except (Unreadable, duckdb.Error, OSError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             self._record_failure(file, entry, file_seq, reason)
             return
-        loaded, quarantined = self._record(file, file_seq)
+        loaded, quarantined = self._record(file, file_seq, columns)
         self.duplicates.discard(file.path)
         self.files += 1
         self.rows += loaded
@@ -182,7 +182,11 @@ class _Loader:
         self._log(file, "loaded", rows=loaded, quarantined=quarantined, seconds=seconds)
 
     def _record(
-        self, file: LandedFile, file_seq: int, duplicate_of: str | None = None
+        self,
+        file: LandedFile,
+        file_seq: int,
+        columns: Sequence[readers.FileColumn] = (),
+        duplicate_of: str | None = None,
     ) -> tuple[int, int]:
         """Replace a path's rows by what was read, or by nothing where another path has its content.
 
@@ -196,9 +200,11 @@ class _Loader:
         with ledger.transaction(self.connection):
             execute(f"delete from {table} where _file_seq = ?", [file_seq])
             execute("delete from raw._quarantine where file_seq = ?", [file_seq])
+            execute("delete from raw._file_columns where file_seq = ?", [file_seq])
             if not duplicate_of:
                 loaded = self._insert_rows(file, file_seq, batch_id)
                 quarantined = self._insert_quarantine(file, file_seq, batch_id)
+                self._insert_columns(file_seq, columns)
                 ledger.add_to_batch(
                     self.connection, self.night.run_id, file.dataset, loaded, quarantined
                 )
@@ -233,6 +239,20 @@ class _Loader:
             [file.dataset.name, str(file.path), file_seq, batch_id, self.night.run_id,
              ledger.utc_now()],
         ).fetchone()[0]  # fmt: skip
+
+    def _insert_columns(self, file_seq: int, columns: Sequence[readers.FileColumn]) -> None:
+        self.connection.execute(
+            "insert into raw._file_columns"
+            " select ?, unnest(?::bigint[]), unnest(?::varchar[]), unnest(?::varchar[]),"
+            " unnest(?::varchar[])",
+            [
+                file_seq,
+                [column.position for column in columns],
+                [column.header for column in columns],
+                [column.column_name for column in columns],
+                [column.kind for column in columns],
+            ],
+        )
 
     def _record_failure(
         self, file: LandedFile, entry: Entry | None, file_seq: int, reason: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,24 @@ class Source:
     name: str
     value: str
     family: str = "text"
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """One column of a file's header, or one key of its JSON objects.
+
+    Attributes:
+        position: place in the header, from 1; None for a key, since keys have no order.
+        header: the name as the file writes it.
+        column_name: the column of raw that its values are in; `extra` where the name is unknown.
+        kind: family of the type that the file declares, see `casts.family`; text where it declares
+            none (CSV, JSON), none where the type says that there is no value.
+    """
+
+    position: int | None
+    header: str
+    column_name: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,7 @@ def read(
     headers: Headers,
     scratch: Path,
     latest: dt.datetime,
-) -> None:
+) -> list[FileColumn]:
     """Read one file into the temporary tables landed_rows and landed_rejects.
 
     Args:
@@ -123,6 +141,9 @@ def read(
         headers: how its names are matched.
         scratch: folder for what is unpacked or rewritten on the way.
         latest: an occurrence later than this is a mistake.
+
+    Returns:
+        The columns that the file has; none for an empty file.
 
     Raises:
         Unreadable: the file is not what its ending says.
@@ -138,7 +159,7 @@ def read(
     typed = Typed(connection, headers, latest)
     if kind == "parquet":
         _read_parquet(typed, path)
-        return
+        return typed.columns
     head = _head(path)
     if not head.strip():
         typed.write("select 1 as row_number, 1 as line, '' as raw_text where false", [])
@@ -146,6 +167,7 @@ def read(
         _read_csv(typed, path, head, scratch)
     else:
         _read_json(typed, path, head)
+    return typed.columns
 
 
 def _unpack(path: Path, compression: str, scratch: Path) -> Path:
@@ -186,6 +208,27 @@ class Typed:
         self.connection = connection
         self.headers = headers
         self.latest = latest
+        self.columns: list[FileColumn] = []
+
+    def see(
+        self, sources: Sequence[Source], *, is_ordered: bool, untyped: Container[str] = ()
+    ) -> None:
+        """Keep which columns the file has, for `columns`.
+
+        Args:
+            sources: the file's columns or keys.
+            is_ordered: whether they stand in an order.
+            untyped: names of columns whose type says that they have no value.
+        """
+        self.columns = [
+            FileColumn(
+                number if is_ordered else None,
+                source.name,
+                self.headers.column(source.name) or "extra",
+                "none" if source.name in untyped else source.family,
+            )
+            for number, source in enumerate(sources, 1)
+        ]
 
     def write(self, relation: str, sources: Sequence[Source], extra: str | None = None) -> int:
         """Create landed_rows from a relation and return how many rows have a reason against them.
@@ -311,6 +354,11 @@ def _read_parquet(typed: Typed, path: Path) -> None:
         if row[0] != "file_row_number"
     ]
     _need_known_column(typed.headers, [source.name for source in sources])
+    # What pyarrow and pandas write for a column that is wholly empty; DuckDB calls it an integer.
+    untyped = typed.connection.execute(
+        f"select name from parquet_schema({glob_free(path)}) where logical_type = 'NullType()'"
+    ).fetchall()
+    typed.see(sources, is_ordered=True, untyped={name for (name,) in untyped})
     renamed = [
         Source(source.name, f"column_{number}", source.family)
         for number, source in enumerate(sources)
@@ -344,6 +392,7 @@ def _read_csv(typed: Typed, path: Path, head: bytes, scratch: Path) -> None:
     shape = csv_lines.Shape.of(head, typed.headers.column)
     _need_known_column(typed.headers, shape.names)
     sources = [Source(name, f"c{number}") for number, name in enumerate(shape.names)]
+    typed.see(sources, is_ordered=True)
     try:
         relation = (
             "select row_number() over () as row_number, cast(null as bigint) as line,"
@@ -432,7 +481,9 @@ def _write_json(typed: Typed) -> int:
     keys = connection.execute(
         "select distinct unnest(keys) as key from landed_objects order by key"
     ).fetchall()
-    known, _ = typed.headers.match([Source(key, "") for (key,) in keys])
+    found_keys = [Source(key, "") for (key,) in keys]
+    typed.see(found_keys, is_ordered=False)
+    known, _ = typed.headers.match(found_keys)
     used = [source.name for candidates in known.values() for source in candidates]
     main = [candidates[0].name for candidates in known.values()]
     sources = [Source(key, f"found[{number}]") for number, key in enumerate(used, 1)]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from apportion import bundled, load, warehouse
+from apportion import bundled, load, simulate, warehouse
+from apportion.errors import UsageError
 from apportion.night import Night
 from apportion.settings import Settings
 
@@ -176,3 +177,15 @@ def test_writing_that_is_killed_is_repeated(tmp_path, monkeypatch):
     bundled.write_complete_journey(tmp_path)
     assert [path.name for path in tmp_path.glob("campaigns/*")] == ["complete_journey.parquet"]
     assert (tmp_path / "vars.yml").is_file()
+
+
+def test_a_simulated_shop_and_the_complete_journey_do_not_mix(tmp_path):
+    simulate.simulate(tmp_path / "shop/landing", users=5, days=14, seed=1)
+    before = {path for path in tmp_path.rglob("*")}
+    with pytest.raises(UsageError, match="simulated shop"):
+        bundled.BUNDLED["complete_journey"](tmp_path / "shop/landing")
+    assert {path for path in tmp_path.rglob("*")} == before
+    (tmp_path / "journey/orders").mkdir(parents=True)
+    (tmp_path / "journey/.complete_journey").write_text("1")
+    with pytest.raises(UsageError, match="no simulation wrote"):
+        bundled.BUNDLED["shop"](tmp_path / "journey")

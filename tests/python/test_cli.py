@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,8 +15,9 @@ import pytest
 from apportion import lock, logs
 from apportion.errors import WarehouseBusy
 from apportion.settings import Settings
+from apportion.simulate import WORLDS
 
-COMMANDS = ("run", "status", "explain", "rollback", "airflow")
+COMMANDS = ("run", "status", "explain", "rollback", "airflow", "simulate")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -157,3 +159,32 @@ def test_log_fields_survive_writing_and_reading(value: str) -> None:
         "what": value,
         "after": "2",
     }
+
+
+def test_simulate_lists_its_worlds(apportion, tmp_path: Path) -> None:
+    result = apportion("simulate", "--worlds", "--data", tmp_path / "data")
+    assert result.returncode == 0, result.stderr
+    told = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert told == {name: world.description for name, world in WORLDS.items()}
+    assert not list(tmp_path.iterdir())
+
+
+def test_simulate_writes_a_landing_folder_and_the_truth_beside(apportion, tmp_path: Path) -> None:
+    few = ("--users", 20, "--days", 14, "--seed", 3, "--world", "seasonal", "--start", "2026-02-01")
+    result = apportion("simulate", *few, "--data", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "landing/events/2026-02-01.jsonl.gz").is_file()
+    effects = json.loads((tmp_path / "truth/effects.json").read_text())
+    assert "seasonal" in str(effects)
+    elsewhere = apportion("simulate", *few, "--data", tmp_path, "--landing", tmp_path / "my/own")
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert (tmp_path / "my/truth/effects.json").is_file()
+
+
+@pytest.mark.parametrize("wrong", [["--world", "nowhere"], ["--days", "3"], ["--start", "soon"]])
+def test_what_cannot_be_simulated_is_wrong_usage(apportion, tmp_path: Path, wrong: list) -> None:
+    result = apportion("simulate", "--users", 5, *wrong, "--data", tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())

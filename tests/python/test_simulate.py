@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections import Counter
@@ -488,6 +489,53 @@ def test_orders_come_after_every_touch_of_their_step(happened):
             assert touched < at[one]
             compared += 1
     assert compared > 20
+
+
+def test_the_hazard_is_the_formula():
+    """A click of everybody, and what they order, step by step in plain arithmetic."""
+    world, people, days = simulate.WORLDS["default"], 120, 30
+    few = history.build(world, people, days, 13, START)
+    group, clicked, amount = list(GROUPS).index(("display", "retargeting")), 9, 2.5
+    touches = hazard.Exposures(
+        np.full(people, clicked),
+        np.arange(people),
+        np.full(people, group),
+        np.full(people, amount, np.float32),
+    )
+    ways = [hazard.Scenario("", ""), hazard.Scenario("total", "all", frozenset(GROUPS))]
+    found = hazard.run(world, Draws(13), few.people, few.wanting, few.season, touches, ways)
+    for number, orders in enumerate(found.orders):
+        made = set(zip(orders.person.tolist(), orders.step.tolist(), strict=True))
+        assert len(made) - len({person for person, _ in made}) >= 1, "nobody ordered twice"
+        expected = 0.0
+        for person in range(people):
+            kind = SEGMENTS[few.people.segment[person]]
+            response = 1 + world.heterogeneity * kind.response[TACTICS.index("retargeting")]
+            beta = 0.0 if number else GROUPS["display", "retargeting"] * response
+            exposure, count, last = 0.0, 0, -99
+            for step in range(days * 4 - 1):
+                exposure *= 2 ** (-6 / (24 * world.half_life_days))
+                exposure += amount * (step == clicked)
+                begins = few.people.offset[person] + step * 21_600_000
+                rate = kind.orders * few.people.step_share[person, step % 4] * few.season[step // 4]
+                rate *= 9 if few.wanting[person, step // 4] >= 0 else 1
+                rate *= begins >= few.people.arrives_at[person]
+                rate *= (1 + 0.15 * min(count, 4)) * (0.25 if step - last <= 8 else 1)
+                felt = 1 - math.exp(-exposure / world.saturation)
+                expected += 1 - math.exp(-rate * math.exp(beta * felt))
+                if (person, step) in made:
+                    count, last = count + 1, step
+        assert found.expected[number].sum() == pytest.approx(expected, rel=1e-5)
+    assert found.expected[0].sum() > 1.01 * found.expected[1].sum()
+
+
+def test_the_worked_example_of_the_docs_holds():
+    table_ = hazard.effects(simulate.WORLDS["default"])
+    segment = [kind.name for kind in SEGMENTS].index("trend_followers")
+    beta = table_[list(GROUPS).index(("display", "retargeting")), segment]
+    assert beta == pytest.approx(0.288)
+    for exposure, factor in ((2.5, 1.228), (1.25, 1.143)):
+        assert math.exp(beta * (1 - math.exp(-exposure / 2))) == pytest.approx(factor, abs=5e-4)
 
 
 def test_no_effect_means_none(tmp_path):

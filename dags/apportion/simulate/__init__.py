@@ -24,9 +24,11 @@ SHOP = {"users": 2000, "days": 90, "seed": 1, "world": "default"}
 """The bundled input."""
 
 MIN_DAYS = 14
-_MARK = ".simulated.json"
+MARK = ".simulated.json"
+"""The file that says that a landing folder is a simulation."""
 _SCRATCH = ".simulating"
-_TRUTH = "truth"
+TRUTH = "truth"
+"""Folder beside the landing folder."""
 
 
 def simulate(
@@ -59,7 +61,7 @@ def simulate(
 
     call = _call(users, days, seed, world, start)
     landing = landing.resolve()
-    truth = landing.parent / _TRUTH
+    truth = landing.parent / TRUTH
     landing.mkdir(parents=True, exist_ok=True)
     scratch = landing / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)
@@ -67,7 +69,7 @@ def simulate(
     writing.write(happened, scratch / "landing", scratch / "truth", call)
 
     # From here to the last line the mark says that the folder is a simulation, but not which.
-    mark = landing / _MARK
+    mark = landing / MARK
     mark.write_text("{}", encoding="utf-8")
     for dataset in DATASETS:
         shutil.rmtree(landing / dataset, ignore_errors=True)
@@ -89,7 +91,7 @@ def write_shop(landing: Path) -> None:
     Raises:
         UsageError: the folder holds files that no simulation wrote.
     """
-    mark = landing / _MARK
+    mark = landing / MARK
     call = _call(start=START, **SHOP)
     if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == call:
         return
@@ -122,16 +124,16 @@ def _check(landing: Path, users: int, days: int, seed: int, world: str, start: d
             f"the history would end on {end}, after today: its last days would be quarantined",
             f"take fewer days, or an earlier start, e.g. {today - dt.timedelta(days)}",
         )
-    if landing.is_dir() and not (landing / _MARK).is_file():
+    if landing.is_dir() and not (landing / MARK).is_file():
         others = sorted(
             path.name for path in landing.iterdir() if path.name not in (_SCRATCH, "vars.yml")
         )
         if others:
             raise UsageError(
                 f"{landing} holds files that no simulation wrote: {', '.join(others[:5])}",
-                "name an empty folder",
+                "name an empty folder: another --landing, or another --data",
             )
-    truth = landing.resolve().parent / _TRUTH
+    truth = landing.resolve().parent / TRUTH
     if truth.exists() and not (truth / "effects.json").is_file():
         raise UsageError(
             f"{truth} is where the truth is written, and it holds something else",
