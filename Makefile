@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test unit lint format docs lock clean
+.PHONY: help environment run airflow test soak unit lint format docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ unit: $(ENVIRONMENT)
 	@$(BIN)/python tests/python/small_world.py $(SMALL)/landing
 	@$(BIN)/apportion run --data $(SMALL)
 	@$(BIN)/apportion dbt --data $(SMALL) --quiet test --select test_type:unit
+
+soak: $(ENVIRONMENT) ## Random nights against full refreshes, more of them than make test (RUNS=10)
+	@APPORTION_SOAK=$(or $(RUNS),10) $(BIN)/python -m pytest tests/python/test_nights.py
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)

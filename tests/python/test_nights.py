@@ -27,7 +27,7 @@ from apportion.warehouse import connect, identifier
 START = dt.datetime(2026, 1, 1)
 # The days that the nights are judged as of; a night is skipped, and one has no new file.
 NIGHTS = (20, 33, 34, 52, 100, 131)
-POPULATIONS = 25
+POPULATIONS = 50
 SEEDS = range(int(os.environ.get("APPORTION_SOAK", "1")))
 # What is about the run itself, not about the data.
 NOT_COMPARED = {"run_log", "quality_results", "source_freshness"}
