@@ -1,9 +1,9 @@
 """Nights add up: after each night the tables are what a full refresh of the same raw leaves.
 
 Many small populations live side by side in one warehouse, and each has its rows strewn over the
-nights by its own dice: late, out of order, delivered twice, people who turn out to be one, orders that
-change, refunds, corrected CRM records, new exchange rates. One run of nights so tries as many cuts as
-there are populations. `APPORTION_SOAK` (see `make soak`) is the number of runs.
+nights by its own dice: late, out of order, delivered twice, people who turn out to be one, orders
+that change, refunds, corrected CRM records, new exchange rates. One run of nights so tries as many
+cuts as there are populations. `APPORTION_SOAK` (see `make soak`) is the number of runs.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
         }
         rows.append(("orders", order))
         if dice.random() < 0.3:
-            rows.append(("orders", order | dice.choice([{"status": "cancelled"}, {"revenue": "1"}])))
+            rows.append(
+                ("orders", order | dice.choice([{"status": "cancelled"}, {"revenue": "1"}]))
+            )
         if dice.random() < 0.3:
             rows.append(("orders", order | {"user_id": dice.choice(people)["user_id"]}))
         item = {"order_id": order["order_id"], "product_id": f"{name}-p{number % 3}"}
@@ -126,7 +128,11 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "currency": "EUR",
         }
         rows.append(("offline_conversions", conversion))
-        consent = {"purpose": "analytics", "is_granted": dice.random() < 0.5, "changed_at": moment()}
+        consent = {
+            "purpose": "analytics",
+            "is_granted": dice.random() < 0.5,
+            "changed_at": moment(),
+        }
         rows.append(("consents", consent | {"user_id": dice.choice(people)["user_id"]}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
@@ -197,8 +203,7 @@ def differences(actual: dict, expected: dict) -> list[str]:
             found.append(f"{name}: {len(ours)} rows, a full refresh has {len(theirs)}")
         for left, right in zip(ours, theirs, strict=False):
             close = all(
-                a == b
-                or (None not in (a, b) and math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-11))
+                a == b or (None not in (a, b) and math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-11))
                 for a, b in zip(left[1], right[1], strict=True)
             )
             if left[0] != right[0] or not close:
@@ -246,7 +251,7 @@ def test_each_night_leaves_what_a_full_refresh_leaves(history):
 
 
 def test_one_night_leaves_the_same_credit_as_many(history):
-    nights, folder = history
+    _, folder = history
     once = Settings.resolve(folder / "once", folder / "landing")
     build(once, NIGHTS[-1])
     query = (
