@@ -23,9 +23,9 @@ from apportion.settings import PROJECT, Settings
 _CODE = ("dbt_project.yml", "profiles.yml", "selectors.yml", "models", "macros", "seeds", "tests")
 _SUFFIXES = {".sql", ".yml", ".csv"}
 _RELEASED = (
-    "select files.file_seq, files.batch_id from raw._files as files"
-    " inner join raw._batches as batches using (batch_id)"
-    " where files.status = 'loaded' and batches.status = 'released'"
+    "select files.file_seq, files.batch_id || '|' || coalesce(files.sha256, '') as content"
+    " from raw._files as files inner join raw._batches as batches using (batch_id)"
+    " where batches.status = 'released'"
 )
 
 
@@ -58,11 +58,21 @@ def run_of(settings: Settings, stage: str, wanted: str) -> str | None:
     return row[0] if row else None
 
 
-def begin(settings: Settings, stage: str) -> None:
-    """Before a stage is built: until it is, what its tables hold is not known."""
-    with warehouse.connect(settings.warehouse) as connection:
+def begin(night: Night, stage: str, *, everything: bool) -> None:
+    """Before a stage is built: until the night's last one is, what the tables hold is not known.
+
+    A night that stops after this leaves its name behind, and the next one rebuilds.
+    """
+    with warehouse.connect(night.settings.warehouse) as connection:
         prepare(connection)
+        connection.execute("begin")
         connection.execute("delete from ops.built_stages where stage = ?", [stage])
+        if stage == "intermediate":
+            connection.execute(
+                "update ops.built_clock set building = ?, everything = ?",
+                [night.run_id, everything],
+            )
+        connection.execute("commit")
 
 
 def forget(settings: Settings) -> None:
@@ -75,14 +85,18 @@ def forget(settings: Settings) -> None:
         connection.execute("commit")
 
 
-def must_rebuild(night: Night) -> str | None:
+def must_rebuild(night: Night, stage: str) -> str | None:
     """Why taking in what changed would not leave what a rebuild leaves; None where it would."""
     with warehouse.connect(night.settings.warehouse) as connection:
         prepare(connection)
-        state = connection.execute("select as_of, code, fits from ops.built_clock").fetchone()
+        state = connection.execute("from ops.built_clock").fetchone()
         if state is None:
             return "nothing is known of the tables"
-        as_of, code, fits = state
+        as_of, code, fits, building, everything = state
+        if building is not None and (building != night.run_id or stage != "marts"):
+            return f"run {building} stopped half-way"
+        if everything:
+            return "the stage before was rebuilt"
         if code != _definitions(night.settings):
             return "the code or its settings changed"
         if connection.execute("select as_of < ? from ops.clock", [as_of]).fetchone() == (True,):
@@ -91,7 +105,7 @@ def must_rebuild(night: Night) -> str | None:
             return "a fitted input of the past changed"
         (gone,) = connection.execute(
             "select count(*) from ops.built_files"
-            f" anti join ({_RELEASED}) as released using (file_seq, batch_id)"
+            f" anti join ({_RELEASED}) as released using (file_seq, content)"
         ).fetchone()
         if gone:
             return f"{gone} files were replaced or taken back"
@@ -119,17 +133,19 @@ def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) 
         for dataset, moment in _clocked_moments()
     )
     for table, select in {
-        "built_files": f"select file_seq, batch_id, file_seq in ({later}) from ({_RELEASED})",
+        "built_files": f"select file_seq, content, file_seq in ({later}) from ({_RELEASED})",
         "built_identifiers": "select identifier_type, identifier_hash, user_key"
         " from intermediate.int_identity__identifiers",
         "built_types": "select conversion_type from intermediate.int_conversions__types",
+        "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
+        " value, currency, converted_at from intermediate.int_conversions__events",
     }.items():
         connection.execute(f"delete from ops.{table}")
         connection.execute(f"insert into ops.{table} {select}")
     (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
     connection.execute("delete from ops.built_clock")
     connection.execute(
-        "insert into ops.built_clock values (?, ?, ?)",
+        "insert into ops.built_clock values (?, ?, ?, null, false)",
         [as_of, _definitions(settings), _fits(connection, as_of)],
     )
 
@@ -168,9 +184,10 @@ def _fitted(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _definitions(settings: Settings) -> str:
-    """A digest of the project and of the settings of its input."""
+    """A digest of the project, of the settings of its input and of the key of the hashes."""
     values = json.dumps(settings.input_vars(), sort_keys=True, default=str)
-    return hashlib.sha256((_code(PROJECT) + values).encode()).hexdigest()
+    salt = hashlib.sha256(settings.pii_salt()).hexdigest()
+    return hashlib.sha256((_code(PROJECT) + values + salt).encode()).hexdigest()
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -178,10 +195,13 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists ops")
     for table, columns in {
         "built_stages": "stage varchar, digest varchar, run_id varchar",
-        "built_files": "file_seq bigint, batch_id varchar, is_open boolean",
+        "built_files": "file_seq bigint, content varchar, is_open boolean",
         "built_identifiers": "identifier_type varchar, identifier_hash varchar, user_key varchar",
         "built_types": "conversion_type varchar",
-        "built_clock": "as_of timestamp, code varchar, fits varchar",
+        "built_event_conversions": "conversion_type varchar, conversion_source_key varchar,"
+        " user_key varchar, value decimal(18, 4), currency varchar, converted_at timestamp",
+        "built_clock": "as_of timestamp, code varchar, fits varchar, building varchar,"
+        " everything boolean",
     }.items():
         connection.execute(f"create table if not exists ops.{table} ({columns})")
 

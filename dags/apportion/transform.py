@@ -41,8 +41,8 @@ def build(night: Night, stage: str) -> str:
     built_from = built.digest(night, stage)
     if not night.full_refresh and (run := built.run_of(night.settings, stage, built_from)):
         return f"nothing is new since {run}: left as it is"
-    everything = "asked for" if night.full_refresh else built.must_rebuild(night)
-    built.begin(night.settings, stage)
+    everything = "asked for" if night.full_refresh else built.must_rebuild(night, stage)
+    built.begin(night, stage, everything=everything is not None)
     arguments = ["build", "--selector", stage, "--exclude-resource-type", "unit_test"]
     if everything:
         arguments.append("--full-refresh")

@@ -218,12 +218,12 @@ def test_sessions_equal_a_walk_over_the_events(world):
             begins = first is None
             if source_session is None and first is not None:
                 begins = event["occurred_at"] - last_at > 30 * MINUTE or (
-                    event["origin_source"] is not None and event["campaign_id"] != campaign
+                    event["origin_source"] is not None and event["origin_campaign"] != campaign
                 )
             if begins:
                 first, campaign = event["event_id"], None
             if event["origin_source"] is not None:
-                campaign = event["campaign_id"]
+                campaign = event["origin_campaign"]
             last_at = event["occurred_at"]
             expected[event["event_id"]] = first
     actual = {r["event_id"]: r["first_event_id"] for r in table("int_sessions__events")}
@@ -247,7 +247,7 @@ def test_contacts_equal_a_walk_over_the_touches(world):
             if content is None:
                 # Of touches at one instant, each sees the others.
                 near = [
-                    (other["touched_at"], other["candidate_id"])
+                    (other["touched_at"], other["content_id"])
                     for other in lane
                     if other["content_id"] is not None
                     and touch["touched_at"] - 30 * MINUTE
@@ -255,8 +255,7 @@ def test_contacts_equal_a_walk_over_the_touches(world):
                     <= touch["touched_at"]
                 ]
                 if near:
-                    _, name = max(near)
-                    content = next(o["content_id"] for o in lane if o["candidate_id"] == name)
+                    _, content = max(near)
             by_content[content].append(touch)
         for touches in by_content.values():
             contacts = []

@@ -2,12 +2,6 @@
 -- key.
 -- The key, the value and the currency are read from the landed properties, which go no further than
 -- here.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='affected',
-    unique_key='user_key',
-    on_schema_change='fail'
-) }}
 with definitions as (
     select * from {{ ref('conversion_definitions') }}
     where source = 'events'
@@ -15,9 +9,7 @@ with definitions as (
 
 events as (
     select * from {{ ref('int_events__deduplicated') }}
-    where
-        exclusion_reason is null
-        and {{ only_affected() }}
+    where exclusion_reason is null
 ),
 
 landed as (

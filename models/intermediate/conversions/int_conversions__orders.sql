@@ -24,6 +24,17 @@ with_people as (
     {{ identified('last_states', ['user_id', 'email', 'anonymous_id']) }}
 ),
 
+-- An order that events of several types tell of is one order, of the first.
+told_orders as (
+    select
+        *,
+        row_number() over (
+            partition by conversion_source_key order by converted_at, conversion_type
+        ) as told_number
+    from {{ ref('int_conversions__events') }}
+    where is_order
+),
+
 orders as (
     select
         order_id,
@@ -51,9 +62,9 @@ orders as (
         coalesce(value, 0) as source_revenue,
         0 as source_discount,
         converted_at as ordered_at
-    from {{ ref('int_conversions__events') }}
+    from told_orders
     where
-        is_order
+        told_number = 1
         and conversion_source_key not in (select with_people.order_id from with_people)
         and {{ only_affected() }}
 ),

@@ -1,4 +1,5 @@
 -- One row per event that is to be taken in anew: a copy of it landed, or its person is another.
+-- With the person it belonged to until now.
 {%- set events = as_built('int_events__deduplicated') %}
 with landed as (
     select event_id
@@ -11,24 +12,39 @@ with landed as (
 ),
 
 -- depends_on: {{ ref('int_nights__changed_people') }}
-of_changed_people as (
+built as (
     {%- if events is none %}
-    select cast(null as varchar) as event_id where false
+    select
+        cast(null as varchar) as event_id,
+        cast(null as varchar) as user_key
+    where false
     {%- else %}
-    select events.event_id
+    select
+        events.event_id,
+        events.user_key
     from {{ events }} as events
     where
         events.user_key in (
             select changed_people.user_key
             from {{ ref('int_nights__changed_people') }} as changed_people
         )
+        or events.event_id in (select landed.event_id from landed)
     {%- endif %}
 ),
 
-final as (
+changed as (
     select event_id from landed
     union
-    select event_id from of_changed_people
+    select event_id from built
+),
+
+final as (
+    select
+        changed.event_id,
+        built.user_key as built_user_key
+    from changed
+    left join built
+        on changed.event_id = built.event_id
 )
 
 select * from final

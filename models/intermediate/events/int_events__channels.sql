@@ -1,17 +1,10 @@
 -- One row per distinct origin of events, with the channel that the rules give it.
 -- The rules are tried once per origin, not once per event.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='origin_key',
-    on_schema_change='fail'
-) }}
 with origins as (
     select distinct
         origin_key,
         {{ origin_columns() | join(',\n        ') }}
     from {{ ref('int_events__deduplicated') }}
-    where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
 channel_rules as (

@@ -15,13 +15,22 @@ channels as (
     select * from {{ ref('channels') }}
 ),
 
--- The channel that the event itself names, else the one its kind of event implies, else the one of
--- its origin.
+campaigns as (
+    select * from {{ ref('int_touchpoints__campaigns') }}
+),
+
+-- The channel that the event itself names; for a marketing event the one of its campaign, then the
+-- one its kind implies; else the one of its origin.
 with_channels as (
     select
         events.*,
-        coalesce(events.source_channel, any_channel.default_channel, origin_channels.channel)
-            as channel
+        coalesce(
+            events.source_channel,
+            case when any_channel.event_name is not null then campaigns.channel end,
+            any_channel.default_channel,
+            origin_channels.channel
+        ) as channel,
+        origin_channels.channel as origin_channel
     from events
     inner join origin_channels
         on events.origin_key = origin_channels.origin_key
@@ -29,9 +38,11 @@ with_channels as (
         on
             events.event_name = any_channel.event_name
             and any_channel.channel is null
+    left join campaigns
+        on events.campaign_id = campaigns.campaign_id
 ),
 
--- A rule for the event's channel comes before the rule for all channels.
+-- A rule for the event's channel takes the place of the rule for all channels, as a whole.
 final as (
     select
         with_channels.event_id,
@@ -48,6 +59,7 @@ final as (
         with_channels.order_id,
         with_channels.event_name,
         with_channels.channel,
+        with_channels.origin_channel,
         with_channels.origin_source,
         with_channels.origin_medium,
         with_channels.origin_campaign,
@@ -68,12 +80,19 @@ final as (
         with_channels.is_personalized,
         with_channels.occurred_at,
         with_channels.received_at,
-        coalesce(this_channel.touch_type, any_channel.touch_type) as touch_type,
-        coalesce(this_channel.is_eligible, any_channel.is_eligible, false) as is_eligible,
-        coalesce(this_channel.base_weight, any_channel.base_weight, 0) as base_weight,
-        coalesce(this_channel.default_tactic, any_channel.default_tactic, 'none') as default_tactic,
-        coalesce(this_channel.is_session_event, any_channel.is_session_event, true)
-            as is_session_event,
+        {%- for column, otherwise in {
+            'touch_type': 'null',
+            'is_eligible': 'false',
+            'base_weight': '0',
+            'default_tactic': "'none'",
+            'is_session_event': 'true',
+        }.items() %}
+        case
+            when this_channel.event_name is not null then this_channel.{{ column }}
+            when any_channel.event_name is not null then any_channel.{{ column }}
+            else {{ otherwise }}
+        end as {{ column }},
+        {%- endfor %}
         coalesce(channels.is_paid, false) as is_paid,
         coalesce(channels.is_direct, false) as is_direct
     from with_channels

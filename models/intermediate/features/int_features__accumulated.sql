@@ -320,7 +320,9 @@ accumulated as (
 
 final as (
     select
-        accumulated.*,
+        accumulated.* exclude (at_us),
+        -- Now has no time of its own: it is the night's, and the row outlives the night.
+        case when accumulated.moment_type <> 'now' then accumulated.at_us end as at_us,
         people.first_seen_us
     from accumulated
     left join people

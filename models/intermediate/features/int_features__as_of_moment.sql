@@ -12,8 +12,7 @@ contact_attributes as (
 timed as (
     select
         *,
-        case when moment_type = 'now' then {{ microseconds(as_of()) }} else at_us end
-            as looked_at_us
+        coalesce(at_us, {{ microseconds(as_of()) }}) as looked_at_us
     from accumulated
 ),
 

@@ -1,17 +1,10 @@
 -- One row per person, old or new, whose rows may differ from those of the last night.
-{%- set events = as_built('int_events__deduplicated') %}
 {%- set sessions = as_built('int_sessions__sessionized') %}
 {%- set candidates = as_built('int_touchpoints__candidates') %}
 {%- set orders = as_built('int_conversions__orders') %}
-{%- set conversion_events = as_built('int_conversions__events') %}
 {%- set journeys = as_built('int_journeys__journeys') %}
-{%- set is_first_build = none in [
-    events, sessions, candidates, orders, conversion_events, journeys
-] %}
+{%- set is_first_build = none in [sessions, candidates, orders, journeys] %}
 {%- set label_days = segment_boundaries() | map(attribute='days') | list %}
--- depends_on: {{ ref('stg_landing__events') }}
--- depends_on: {{ ref('int_events__changed') }}
--- depends_on: {{ ref('conversion_definitions') }}
 with changed_files as (
     select * from {{ ref('int_nights__changed_files') }}
 ),
@@ -80,7 +73,9 @@ changed_offline as (
         or exists (
             select 1 from changed_rates
             where
-                changed_rates.currency = upper(trim(offline_conversions.currency))
+                changed_rates.currency in (
+                    upper(trim(offline_conversions.currency)), '{{ var("reporting_currency") }}'
+                )
                 and changed_rates.rate_date = cast(offline_conversions.converted_at as date)
         )
 ),
@@ -95,13 +90,45 @@ changed_campaigns as (
     where file_seq in (select changed_files.file_seq from changed_files)
 ),
 
--- A type of conversion that never occurred before concerns everybody.
-new_types as (
-    select conversion_types.conversion_type
+-- A type of conversion that occurs for the first time, or no more, concerns everybody.
+changed_types as (
+    select coalesce(conversion_types.conversion_type, built_types.conversion_type) as conversion_type
     from {{ ref('int_conversions__types') }} as conversion_types
-    left join {{ source('built', 'built_types') }} as built_types
+    full outer join {{ source('built', 'built_types') }} as built_types
         on conversion_types.conversion_type = built_types.conversion_type
-    where built_types.conversion_type is null
+    where
+        conversion_types.conversion_type is null
+        or built_types.conversion_type is null
+),
+
+-- Old and new owners of conversions that an event tells of.
+changed_event_conversions as (
+    select
+        events.user_key as new_user_key,
+        built_events.user_key as old_user_key
+    from {{ ref('int_conversions__events') }} as events
+    full outer join {{ source('built', 'built_event_conversions') }} as built_events
+        on
+            events.conversion_type = built_events.conversion_type
+            and events.conversion_source_key = built_events.conversion_source_key
+    where
+        events.conversion_source_key is null
+        or built_events.conversion_source_key is null
+        or events.user_key is distinct from built_events.user_key
+        or events.value is distinct from built_events.value
+        or events.currency is distinct from built_events.currency
+        or events.converted_at is distinct from built_events.converted_at
+),
+
+people_of_changed_event_conversions as (
+    select new_user_key as user_key from changed_event_conversions
+    union
+    select old_user_key as user_key from changed_event_conversions
+),
+
+-- Whoever had an event until now that was taken in anew.
+people_of_changed_events as (
+    select built_user_key as user_key from {{ ref('int_events__changed') }}
 ),
 
 clock as (
@@ -177,38 +204,6 @@ passed_first_sightings as (
         {%- endfor %}
 ),
 
--- Whoever had an event before that another one now takes the place of.
-people_of_changed_events as (
-    select events.user_key
-    from {{ events }} as events
-    where
-        events.event_id in (
-            select changed.event_id from {{ ref('int_events__changed') }} as changed
-        )
-),
-
-changed_conversion_keys as (
-    select
-        definitions.conversion_type,
-        {{ json_text('landed.properties', 'definitions.key_path') }} as conversion_source_key
-    from {{ ref('stg_landing__events') }} as landed
-    inner join {{ ref('conversion_definitions') }} as definitions
-        on
-            definitions.source = 'events'
-            and definitions.key_path <> 'person_day'
-    where landed.file_seq in (select changed_files.file_seq from changed_files)
-),
-
-people_of_changed_keys as (
-    select conversion_events.user_key
-    from {{ conversion_events }} as conversion_events
-    inner join changed_conversion_keys
-        on
-            conversion_events.conversion_type = changed_conversion_keys.conversion_type
-            and conversion_events.conversion_source_key
-            = changed_conversion_keys.conversion_source_key
-),
-
 people_of_changed_campaigns as (
     select candidates.user_key
     from {{ candidates }} as candidates
@@ -217,12 +212,14 @@ people_of_changed_campaigns as (
 ),
 
 people_of_changed_rates as (
-    {%- for relation, moment in [(orders, 'ordered_at'), (conversion_events, 'converted_at')] %}
+    {%- for relation, moment in [
+        (orders, 'ordered_at'), (ref('int_conversions__events'), 'converted_at')
+    ] %}
     select valued.user_key
     from {{ relation }} as valued
     inner join changed_rates
         on
-            valued.currency = changed_rates.currency
+            changed_rates.currency in (valued.currency, '{{ var("reporting_currency") }}')
             and cast(valued.{{ moment }} as date) = changed_rates.rate_date
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
@@ -235,7 +232,9 @@ people_of_refunds_in_changed_rates as (
         on refunds.order_id = orders.order_id
     inner join changed_rates
         on
-            upper(trim(refunds.currency)) = changed_rates.currency
+            changed_rates.currency in (
+                upper(trim(refunds.currency)), '{{ var("reporting_currency") }}'
+            )
             and cast(orders.ordered_at as date) = changed_rates.rate_date
 ),
 
@@ -250,11 +249,12 @@ affected as (
     select user_key from {{ ref('int_nights__changed_people') }}
     {%- set parts = [
         'people_of_changed_files', 'people_of_changed_orders', 'people_of_changed_offline',
+        'people_of_changed_events', 'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}
     {%- set parts = parts + [
         'passed_orders', 'passed_refunds', 'passed_sessions', 'passed_journeys', 'passed_first_sightings',
-        'people_of_changed_events', 'people_of_changed_keys', 'people_of_changed_campaigns',
+        'people_of_changed_campaigns',
         'people_of_changed_rates', 'people_of_refunds_in_changed_rates',
         'people_of_changed_built_orders',
     ] %}
@@ -266,7 +266,7 @@ affected as (
     union
     select identifiers.user_key
     from identifiers
-    where exists (select 1 from new_types)
+    where exists (select 1 from changed_types)
 ),
 
 final as (

@@ -9,39 +9,51 @@
     on_schema_change='fail'
 ) }}
 {%- set timeout_microseconds = var('session_timeout_minutes') * 60 * 1000000 %}
-with session_events as (
-    select
-        event_id,
-        user_key,
-        coalesce(device_key, user_key) as visitor_key,
-        source_session_id,
-        channel,
-        campaign_id,
-        content_id,
-        page_path,
-        referrer_host,
-        device_type,
-        country,
-        region,
-        city,
-        engagement_seconds,
-        is_paid,
-        is_direct,
-        occurred_at,
-        -- What brought the visitor in, where the event says so.
-        case
-            when coalesce(origin_source, origin_medium, origin_campaign, click_id_kind) is not null
-                then {{ surrogate_key([
-                    'origin_source', 'origin_medium', 'campaign_id', 'click_id_kind'
-                ]) }}
-        end as campaign_marker
-    from {{ ref('int_events__classified') }}
+with events as (
+    select * from {{ ref('int_events__classified') }}
     where
         is_session_event
         and exclusion_reason is null
         and (device_key is not null or source_session_id is not null)
         and coalesce(device_key, user_key) is not null
         and {{ only_affected() }}
+),
+
+-- A touch within a visit has a channel, a campaign and a content of its own, which brought nobody in.
+session_events as (
+    select
+        events.event_id,
+        events.user_key,
+        coalesce(events.device_key, events.user_key) as visitor_key,
+        events.source_session_id,
+        case when events.touch_type is null then events.channel else events.origin_channel end
+            as channel,
+        case when events.touch_type is null then events.campaign_id else events.origin_campaign end
+            as campaign_id,
+        case when events.touch_type is null then events.content_id end as content_id,
+        events.page_path,
+        events.referrer_host,
+        events.device_type,
+        events.country,
+        events.region,
+        events.city,
+        events.engagement_seconds,
+        events.occurred_at,
+        -- What brought the visitor in, where the event says so.
+        case
+            when
+                coalesce(
+                    events.origin_source,
+                    events.origin_medium,
+                    events.origin_campaign,
+                    events.click_id_kind
+                ) is not null
+                then {{ surrogate_key([
+                    'events.origin_source', 'events.origin_medium',
+                    'events.origin_campaign', 'events.click_id_kind'
+                ]) }}
+        end as campaign_marker
+    from events
 ),
 
 with_gaps as (
@@ -126,8 +138,6 @@ final as (
         region,
         city,
         engagement_seconds,
-        is_paid,
-        is_direct,
         occurred_at,
         row_number() over session as event_number
     from with_sessions

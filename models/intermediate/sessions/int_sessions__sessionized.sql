@@ -30,8 +30,6 @@ grouped as (
         -- Summed as a decimal: the same whatever the order.
         cast(sum(cast(coalesce(engagement_seconds, 0) as decimal(18, 3))) as double)
             as engagement_seconds,
-        bool_or(event_number = 1 and is_paid) as is_paid,
-        bool_or(event_number = 1 and is_direct) as is_direct,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at
     from session_events
@@ -41,30 +39,34 @@ grouped as (
 final as (
     select
         ---------- keys
-        {{ surrogate_key(['visitor_key', 'source_session_id', 'first_event_id']) }} as session_id,
-        user_key,
-        visitor_key as device_key,
-        campaign_id,
-        content_id,
+        {{ surrogate_key([
+            'grouped.visitor_key', 'grouped.source_session_id', 'grouped.first_event_id'
+        ]) }} as session_id,
+        grouped.user_key,
+        grouped.visitor_key as device_key,
+        grouped.campaign_id,
+        grouped.content_id,
         ---------- text
-        channel,
-        page_path as landing_page,
-        referrer_host,
-        device_type,
-        country,
-        region,
-        city,
+        grouped.channel,
+        grouped.page_path as landing_page,
+        grouped.referrer_host,
+        grouped.device_type,
+        grouped.country,
+        grouped.region,
+        grouped.city,
         ---------- numbers
-        events_count,
-        engagement_seconds,
+        grouped.events_count,
+        grouped.engagement_seconds,
         ---------- booleans
-        events_count = 1 as is_bounced,
-        is_paid,
-        is_direct,
+        grouped.events_count = 1 as is_bounced,
+        coalesce(channels.is_paid, false) as is_paid,
+        coalesce(channels.is_direct, false) as is_direct,
         ---------- times
-        started_at,
-        ended_at
+        grouped.started_at,
+        grouped.ended_at
     from grouped
+    left join {{ ref('channels') }} as channels
+        on grouped.channel = channels.channel
 )
 
 select * from final

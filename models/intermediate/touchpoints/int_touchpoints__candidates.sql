@@ -39,6 +39,15 @@ with event_touches as (
         and {{ only_affected() }}
 ),
 
+-- Channels that have a rule of their own for the start of a session.
+closer_session_rules as (
+    select channel
+    from {{ ref('touchpoint_rules') }}
+    where
+        event_name = 'session_started'
+        and channel is not null
+),
+
 session_touches as (
     select
         'session|' || sessions.session_id as candidate_id,
@@ -66,9 +75,16 @@ session_touches as (
         sessions.started_at as touched_at
     from {{ ref('int_sessions__sessionized') }} as sessions
     inner join {{ ref('touchpoint_rules') }} as session_rule
-        on session_rule.event_name = 'session_started'
+        on
+            session_rule.event_name = 'session_started'
+            and (
+                session_rule.channel = sessions.channel
+                or session_rule.channel is null
+                and sessions.channel not in (select closer.channel from closer_session_rules as closer)
+            )
     where
         sessions.user_key is not null
+        and session_rule.touch_type is not null
         and {{ only_affected('sessions.user_key') }}
 ),
 

@@ -23,21 +23,41 @@ with candidates as (
     where {{ only_affected() }}
 ),
 
--- A session that a message brought in rarely names its content: it takes that of the touch just
--- before.
+-- What content the touches of an instant name: where they name several, the last in the alphabet.
+contents as (
+    select
+        user_key,
+        is_eligible,
+        contact_key,
+        touched_microseconds,
+        max(content_id) as content_id
+    from candidates
+    group by user_key, is_eligible, contact_key, touched_microseconds
+),
+
+recent_contents as (
+    select
+        contents.*,
+        last_value(content_id ignore nulls) over (
+            partition by user_key, is_eligible, contact_key
+            order by touched_microseconds
+            range between {{ window_microseconds }} preceding and current row
+        ) as recent_content_id
+    from contents
+),
+
+-- A session that a message brought in rarely names its content: it takes that of the touch before.
 with_content as (
     select
         candidates.*,
-        coalesce(
-            content_id,
-            last_value(content_id ignore nulls) over (
-                partition by user_key, is_eligible, contact_key
-                order by touched_microseconds
-                range between {{ window_microseconds }} preceding and current row
-            ),
-            ''
-        ) as content_key
+        coalesce(candidates.content_id, recent_contents.recent_content_id, '') as content_key
     from candidates
+    inner join recent_contents
+        on
+            candidates.user_key = recent_contents.user_key
+            and candidates.is_eligible = recent_contents.is_eligible
+            and candidates.contact_key = recent_contents.contact_key
+            and candidates.touched_microseconds = recent_contents.touched_microseconds
 ),
 
 with_gaps as (

@@ -1,4 +1,4 @@
--- One row per landed file that is loaded and released, with the batch that loaded it.
+-- One row per landed file whose rows are released, with the content they are of.
 with files as (
     select * from {{ source('raw', '_files') }}
 ),
@@ -11,13 +11,13 @@ final as (
     select
         files.file_seq,
         files.dataset,
-        files.batch_id
+        -- Which load of the path, and which content: another one is another file to the nights.
+        files.batch_id || '|' || coalesce(files.sha256, '') as content
     from files
     inner join batches
         on
             files.batch_id = batches.batch_id
             and batches.status = 'released'
-    where files.status = 'loaded'
 )
 
 select * from final
