@@ -23,7 +23,7 @@ from apportion.settings import PROJECT, Settings
 _CODE = ("dbt_project.yml", "profiles.yml", "selectors.yml", "models", "macros", "seeds", "tests")
 _SUFFIXES = {".sql", ".yml", ".csv"}
 _RELEASED = (
-    "select files.file_seq, files.batch_id || '|' || coalesce(files.sha256, '') as content"
+    "select files.file_seq, files.batch_id || '|' || coalesce(files.sha256, '') as content_key"
     " from raw._files as files inner join raw._batches as batches using (batch_id)"
     " where batches.status = 'released'"
 )
@@ -105,7 +105,7 @@ def must_rebuild(night: Night, stage: str) -> str | None:
             return "a fitted input of the past changed"
         (gone,) = connection.execute(
             "select count(*) from ops.built_files"
-            f" anti join ({_RELEASED}) as released using (file_seq, content)"
+            f" anti join ({_RELEASED}) as released using (file_seq, content_key)"
         ).fetchone()
         if gone:
             return f"{gone} files were replaced or taken back"
@@ -133,7 +133,7 @@ def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) 
         for dataset, moment in _clocked_moments()
     )
     for table, select in {
-        "built_files": f"select file_seq, content, file_seq in ({later}) from ({_RELEASED})",
+        "built_files": f"select file_seq, content_key, file_seq in ({later}) from ({_RELEASED})",
         "built_identifiers": "select identifier_type, identifier_hash, user_key"
         " from intermediate.int_identity__identifiers",
         "built_types": "select conversion_type from intermediate.int_conversions__types",
@@ -195,7 +195,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists ops")
     for table, columns in {
         "built_stages": "stage varchar, digest varchar, run_id varchar",
-        "built_files": "file_seq bigint, content varchar, is_open boolean",
+        "built_files": "file_seq bigint, content_key varchar, is_open boolean",
         "built_identifiers": "identifier_type varchar, identifier_hash varchar, user_key varchar",
         "built_types": "conversion_type varchar",
         "built_event_conversions": "conversion_type varchar, conversion_source_key varchar,"

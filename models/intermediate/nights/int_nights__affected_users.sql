@@ -92,7 +92,9 @@ changed_campaigns as (
 
 -- A type of conversion that occurs for the first time, or no more, concerns everybody.
 changed_types as (
-    select coalesce(conversion_types.conversion_type, built_types.conversion_type) as conversion_type
+    select
+        coalesce(conversion_types.conversion_type, built_types.conversion_type)
+            as conversion_type
     from {{ ref('int_conversions__types') }} as conversion_types
     full outer join {{ source('built', 'built_types') }} as built_types
         on conversion_types.conversion_type = built_types.conversion_type

@@ -16,7 +16,7 @@ final as (
     left join built_files
         on
             released_files.file_seq = built_files.file_seq
-            and released_files.content = built_files.content
+            and released_files.content_key = built_files.content_key
     where
         built_files.file_seq is null
         or built_files.is_open

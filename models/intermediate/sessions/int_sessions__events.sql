@@ -19,7 +19,7 @@ with events as (
         and {{ only_affected() }}
 ),
 
--- A touch within a visit has a channel, a campaign and a content of its own, which brought nobody in.
+-- A touch within a visit has a channel, a campaign and a content of its own, which brought nobody.
 session_events as (
     select
         events.event_id,

@@ -78,9 +78,11 @@ session_touches as (
         on
             session_rule.event_name = 'session_started'
             and (
-                session_rule.channel = sessions.channel
+                sessions.channel = session_rule.channel
                 or session_rule.channel is null
-                and sessions.channel not in (select closer.channel from closer_session_rules as closer)
+                and sessions.channel not in (
+                    select closer.channel from closer_session_rules as closer
+                )
             )
     where
         sessions.user_key is not null

@@ -12,7 +12,7 @@ final as (
         files.file_seq,
         files.dataset,
         -- Which load of the path, and which content: another one is another file to the nights.
-        files.batch_id || '|' || coalesce(files.sha256, '') as content
+        files.batch_id || '|' || coalesce(files.sha256, '') as content_key
     from files
     inner join batches
         on
