@@ -84,12 +84,6 @@ people_of_changed_offline as (
     {{ identified('changed_offline', ['user_id', 'email', 'phone']) }}
 ),
 
-changed_campaigns as (
-    select campaign_id
-    from {{ ref('stg_landing__campaigns') }}
-    where file_seq in (select changed_files.file_seq from changed_files)
-),
-
 -- A type of conversion that occurs for the first time, or no more, concerns everybody.
 changed_types as (
     select
@@ -133,6 +127,8 @@ people_of_changed_events as (
     select built_user_key as user_key from {{ ref('int_events__changed') }}
 ),
 
+{%- if not is_first_build %}
+
 clock as (
     select
         built_clock.as_of as from_at,
@@ -140,7 +136,11 @@ clock as (
     from {{ source('built', 'built_clock') }} as built_clock
 ),
 
-{%- if not is_first_build %}
+changed_campaigns as (
+    select campaign_id
+    from {{ ref('stg_landing__campaigns') }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+),
 
 -- For whom the clock alone changes something: what falls out of a sliding window, or passes a day
 -- at which a label changes.
