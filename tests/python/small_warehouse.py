@@ -86,6 +86,9 @@ select
     ordered_at as converted_at, lag(ordered_at) over (partition by user_id order by ordered_at)
         as previous_converted_at
 from raw.orders;
+create table intermediate.int_conversions__without_rate as
+select 'order' as source_kind, conversion_id as source_key from intermediate.int_conversions__valued
+limit 0;
 create table intermediate.int_journeys__touchpoints as
 select
     'o' || i // 2 as journey_id, 't' || i as touchpoint_id, 'o' || i // 2 as conversion_id,

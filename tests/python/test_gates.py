@@ -203,6 +203,11 @@ FAULTS = [
     ),
     (
         "intermediate",
+        "insert into intermediate.int_conversions__without_rate values ('order', 'o1')",
+        {"conversions.conversions_without_rate"},
+    ),
+    (
+        "intermediate",
         "update {conversions} set converted_at = timestamp '2026-01-31' where conversion_id = 'o1'",
         {"conversions.conversions_not_yet"},
     ),
