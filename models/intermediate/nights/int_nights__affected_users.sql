@@ -5,6 +5,7 @@
 {%- set journeys = as_built('int_journeys__journeys') %}
 {%- set is_first_build = none in [sessions, candidates, orders, journeys] %}
 {%- set label_days = segment_boundaries() | map(attribute='days') | list %}
+-- depends_on: {{ ref('stg_landing__campaigns') }}
 with changed_files as (
     select * from {{ ref('int_nights__changed_files') }}
 ),
