@@ -86,12 +86,12 @@ lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/apportion dbt --data $(SMALL) --quiet --warn-error parse
-	@APPORTION_DATA=$(SMALL) $(BIN)/sqlfluff lint --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
+	@mkdir -p data/lint && APPORTION_DATA=data/lint $(BIN)/sqlfluff lint --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
 
 format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
-	@APPORTION_DATA=$(SMALL) $(BIN)/sqlfluff fix --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
+	@mkdir -p data/lint && APPORTION_DATA=data/lint $(BIN)/sqlfluff fix --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
 
 docs: $(ENVIRONMENT) ## The documentation of every model, as one page
 	@$(BIN)/apportion dbt --data '$(DATA)' --quiet docs generate --static
@@ -104,4 +104,4 @@ lock: ## Compile pyproject.toml to requirements.txt, with every version and hash
 	    --no-strip-extras --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.txt
 
 clean: ## Remove caches and what tests made; never the warehouse
-	@rm -rf $(SMALL) data/lock target logs .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(SMALL) data/lint data/lock target logs .pytest_cache .ruff_cache .hypothesis
