@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # With these dbt takes none of our options.
 _TAKES_NO_OPTIONS = {"--help", "-h", "--version", "-v"}
-# Commands that leave the warehouse alone.
+# Commands after which the tables may hold anything.
 _WRITES = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+# Commands that leave the warehouse alone.
 _OPENS_NOTHING = {"clean", "deps", "init", "list", "ls", "parse"}
 
 

@@ -1,7 +1,8 @@
 -- One row per landed file that is to be taken in: it is new, or held rows later than the last
 -- night's clock.
 with released_files as (
-    select * from {{ ref('stg_landing__released_files') }}
+    select * from {{ ref('stg_landing__files') }}
+    where is_released
 ),
 
 built_files as (

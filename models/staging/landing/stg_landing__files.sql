@@ -22,6 +22,8 @@ renamed as (
             when source.status = 'loaded' and batches.status = 'held' then 'held'
             else source.status
         end as status,
+        -- Which load of the path, and which content: another one is another file to the nights.
+        source.batch_id || '|' || coalesce(source.sha256, '') as content_key,
         ---------- numbers
         source.rows_in_file,
         source.rows_loaded,
