@@ -5,30 +5,42 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='conversion_id',
+    meta={'affected': 'int_nights__affected_journeys', 'affected_column': 'journey_id'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
 
-with conversions as (
+with leads as (
     select
-        *,
-        case
-            when user_key is not null
-                then min(case when is_lead then converted_at end) over (partition by user_key)
-        end as lead_at
+        user_key,
+        min(converted_at) as lead_at
     from {{ ref('int_conversions__valued') }}
-    where {{ only_affected() }}
+    where
+        is_lead
+        and user_key is not null
+    group by user_key
+),
+
+conversions as (
+    select
+        valued.*,
+        leads.lead_at
+    from {{ ref('int_conversions__valued') }} as valued
+    left join leads
+        on valued.user_key = leads.user_key
+    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
-    where {{ only_affected() }}
+    where
+        is_converted
+        and {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 touchpoints as (
     select * from {{ ref('int_touchpoints__collapsed') }}
-    where {{ only_affected() }}
 ),
 
 custom_weights as (
@@ -69,7 +81,6 @@ described as (
         on journeys_touchpoints.conversion_id = conversions.conversion_id
     inner join touchpoints
         on journeys_touchpoints.touchpoint_id = touchpoints.touchpoint_id
-    where journeys_touchpoints.is_converted
 ),
 
 scopes as (

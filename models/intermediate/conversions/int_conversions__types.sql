@@ -16,14 +16,7 @@ order_types as (
 ),
 
 event_types as (
-    select conversion_type
-    from definitions
-    where
-        source = 'events'
-        and event_name in (
-            select events.event_name from {{ ref('int_events__deduplicated') }} as events
-            where events.exclusion_reason is null
-        )
+    select distinct conversion_type from {{ ref('int_conversions__told') }}
 ),
 
 offline_types as (

@@ -7,37 +7,40 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'converted_at'},
     on_schema_change='fail'
 ) }}
 {%- set bucket = 30 * 86400 * 1000000 %}
 with touchpoints as (
     select
-        touchpoint_id,
-        user_key,
-        touched_at,
-        eligible_until,
-        {{ microseconds('touched_at') }} as touched_microseconds,
-        {{ microseconds('touched_at') }} // {{ bucket }} as touched_bucket
-    from {{ ref('int_touchpoints__collapsed') }}
-    where
-        is_eligible
-        and {{ only_affected() }}
+        touchpoints.touchpoint_id,
+        touchpoints.user_key,
+        touchpoints.touched_at,
+        touchpoints.eligible_until,
+        {{ microseconds('touchpoints.touched_at') }} as touched_microseconds,
+        {{ microseconds('touchpoints.touched_at') }} // {{ bucket }} as touched_bucket
+    from {{ ref('int_touchpoints__collapsed') }} as touchpoints
+    {{ join_affected(
+        'touchpoints', 'touchpoints.touched_at', keys='int_nights__affected_runs'
+    ) }}
+    where touchpoints.is_eligible
 ),
 
 conversions as (
     select
-        conversion_id,
-        user_key,
-        conversion_type,
-        converted_at,
-        {{ microseconds('converted_at') }} as converted_microseconds,
-        cast(lookback_days as bigint) * 86400000000 as lookback_microseconds,
-        case when journey_boundary = 'since_last_conversion' then previous_converted_at end
-            as journey_begins_after
-    from {{ ref('int_conversions__valued') }}
-    where
-        user_key is not null
-        and {{ only_affected() }}
+        conversions.conversion_id,
+        conversions.user_key,
+        conversions.conversion_type,
+        conversions.converted_at,
+        {{ microseconds('conversions.converted_at') }} as converted_microseconds,
+        cast(conversions.lookback_days as bigint) * 86400000000 as lookback_microseconds,
+        case
+            when conversions.journey_boundary = 'since_last_conversion'
+                then conversions.previous_converted_at
+        end as journey_begins_after
+    from {{ ref('int_conversions__valued') }} as conversions
+    {{ join_affected('conversions', 'conversions.converted_at') }}
+    where conversions.user_key is not null
 ),
 
 -- Each conversion is told the 30-day buckets that its lookback reaches, so that the join has an

@@ -1,4 +1,5 @@
--- One row per person, old or new, whose identifiers are others than at the last night.
+-- One row per person, old or new, of whom an identifier belongs to another person than at the last
+-- night. An identifier that is new changes nobody's past.
 with identifiers as (
     select * from {{ ref('int_identity__identifiers') }}
 ),
@@ -16,12 +17,13 @@ changed as (
         on
             identifiers.identifier_type = built_identifiers.identifier_type
             and identifiers.identifier_hash = built_identifiers.identifier_hash
-    where identifiers.user_key is distinct from built_identifiers.user_key
+    where
+        built_identifiers.user_key is not null
+        and identifiers.user_key is distinct from built_identifiers.user_key
 ),
 
 final as (
     select old_user_key as user_key from changed
-    where old_user_key is not null
     union
     select new_user_key as user_key from changed
     where new_user_key is not null
