@@ -17,7 +17,7 @@ landed as (
         file_seq,
         row_number,
         properties
-    from {{ ref('stg_landing__events') }}
+    from {{ ref('int_events__landed') }}
 ),
 
 defined as (
@@ -28,6 +28,8 @@ defined as (
         events.user_key,
         events.occurred_at,
         events.source_channel,
+        events.file_seq,
+        events.row_number,
         case
             when definitions.key_path = 'person_day'
                 then
@@ -35,6 +37,7 @@ defined as (
                     || '|'
                     || cast(cast(events.occurred_at as date) as varchar)
             when definitions.key_path is null then events.event_id
+            when definitions.key_path = 'order_id' then events.order_id
             else
                 coalesce(
                     {{ json_text('landed.properties', 'definitions.key_path') }}, events.event_id
@@ -58,6 +61,9 @@ defined as (
         on
             events.file_seq = landed.file_seq
             and events.row_number = landed.row_number
+    where
+        definitions.key_path is distinct from 'order_id'
+        or events.order_id is not null
 ),
 
 ranked as (
@@ -78,6 +84,8 @@ final as (
         currency,
         source_channel as channel,
         value,
+        file_seq,
+        row_number,
         is_order,
         occurred_at as converted_at
     from ranked
