@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from apportion import lookups
 from apportion.datasets import DATASETS, Dataset
 from apportion.settings import Settings
 from apportion.warehouse import identifier
@@ -87,11 +88,25 @@ def prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         connection.execute(
             f"create table if not exists raw.{identifier(dataset.name)} ({definition})"
         )
+        _add_new_columns(connection, dataset)
+    lookups.prepare(connection)
     pads = hmac_pads(settings.pii_salt())
     if connection.execute("select inner_pad, outer_pad from raw._pii_key").fetchall() != [pads]:
         with transaction(connection):
             connection.execute("delete from raw._pii_key")
             connection.execute("insert into raw._pii_key values (?, ?)", list(pads))
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """A warehouse from before a column joined the contract gets it, empty."""
+    described = connection.execute(f"describe raw.{identifier(dataset.name)}").fetchall()
+    there = {row[0] for row in described}
+    for column in dataset.columns:
+        if column.name not in there:
+            connection.execute(
+                f"alter table raw.{identifier(dataset.name)}"
+                f" add column {identifier(column.name)} {column.sql_type}"
+            )
 
 
 def hmac_pads(key: bytes) -> tuple[bytes, bytes]:
@@ -265,14 +280,15 @@ def write_clock(connection: duckdb.DuckDBPyConnection, date: dt.date | None) -> 
     Args:
         connection: the warehouse.
         date: the day; None: the last day on which something happened in the released rows of
-            events, orders and offline_conversions, else today.
+            events (segment and ga4 too), orders and offline_conversions, else today.
     """
     if date is None:
         last = [
-            f"select max({identifier(DATASETS[name].occurrence)}) as moment"
-            f" from raw.{identifier(name)} where _batch_id in"
+            f"select max({identifier(dataset.occurrence)}) as moment"
+            f" from raw.{identifier(dataset.name)} where _batch_id in"
             " (select batch_id from raw._batches where status = 'released')"
-            for name in ("events", "orders", "offline_conversions")
+            for dataset in DATASETS.values()
+            if dataset.is_events or dataset.name in ("orders", "offline_conversions")
         ]
         moment = connection.execute(
             f"select max(moment) from ({' union all '.join(last)})"

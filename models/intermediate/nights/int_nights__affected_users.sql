@@ -42,7 +42,7 @@ changed_order_ids as (
     union
     {%- endfor %}
     select order_items.order_id
-    from {{ ref('stg_landing__order_items') }} as order_items
+    from {{ ref('int_conversions__order_items') }} as order_items
     inner join {{ ref('stg_landing__products') }} as products
         on order_items.product_id = products.product_id
     where products.file_seq in (select changed_files.file_seq from changed_files)

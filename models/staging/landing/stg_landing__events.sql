@@ -19,6 +19,9 @@ renamed as (
         product_id,
         order_id,
         click_id,
+        {%- for click_id in click_ids() %}
+        {{ click_id }},
+        {%- endfor %}
         ---------- text
         event_name,
         email,
@@ -50,6 +53,7 @@ renamed as (
         is_consented,
         ---------- times
         occurred_at,
+        sent_at,
         received_at,
         ---------- load
         _file_seq as file_seq,
