@@ -1,11 +1,12 @@
-"""Fit the versioned inputs of the segment families: the quintile limits of rfm."""
+"""Fit the versioned inputs: the quintile limits of rfm, and what data-driven models learned."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from apportion import warehouse
+from apportion import transform, warehouse
+from apportion.errors import ApportionError
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +19,17 @@ MEASURES = {
     "r": ("days_since_last_order", "bigint"),
     "f": ("orders_365d", "bigint"),
     "m": ("revenue_365d", "decimal(18, 4)"),
+}
+# What attribution_fit writes; described in models/marts/segments/_ml__sources.yml.
+ATTRIBUTION_TABLES = {
+    "attribution_element_weights": "version bigint, valid_from timestamp, fitted_at timestamp,"
+    " attribution_model varchar, attribution_scope varchar, conversion_type varchar,"
+    " replicate integer, element varchar, is_grouped boolean, element_code integer, weight double,"
+    " share double, residual double, markov_order integer, touches_count bigint,"
+    " journeys_count bigint, conversions_count bigint, remark varchar",
+    "attribution_path_rates": "version bigint, valid_from timestamp, attribution_scope varchar,"
+    " conversion_type varchar, touch_count integer, path_code hugeint, journeys_count bigint,"
+    " conversions_count bigint",
 }
 
 
@@ -34,10 +46,21 @@ def score(night: Night) -> str:
     """
     with warehouse.connect(night.settings.warehouse) as connection:
         _prepare(connection)
-        version = connection.execute("select max(version) from ml.rfm_thresholds").fetchone()[0]
-        if version is None:
-            return _fit_rfm(connection)
-        return f"rfm thresholds: version {version} is in use, nothing to fit"
+        versions = {
+            table: connection.execute(f"select max(version) from ml.{table}").fetchone()[0]
+            for table in ("rfm_thresholds", "attribution_element_weights")
+        }
+        said = []
+        if versions["rfm_thresholds"] is None:
+            said.append(_fit_rfm(connection))
+    if versions["attribution_element_weights"] is None:
+        said.append(_fit_attribution(night))
+    said += [
+        f"{table}: version {version} is in use, nothing to fit"
+        for table, version in versions.items()
+        if version is not None
+    ]
+    return "; ".join(said)
 
 
 def fit(night: Night) -> str:
@@ -53,7 +76,8 @@ def fit(night: Night) -> str:
     """
     with warehouse.connect(night.settings.warehouse) as connection:
         _prepare(connection)
-        return _fit_rfm(connection)
+        said = _fit_rfm(connection)
+    return f"{said}; {_fit_attribution(night)}"
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -67,6 +91,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
         "create table if not exists ml.rfm_thresholds"
         f" (version bigint, valid_from timestamp, fitted_at timestamp, {limits})"
     )
+    for table, columns in ATTRIBUTION_TABLES.items():
+        connection.execute(f"create table if not exists ml.{table} ({columns})")
 
 
 def _fit_rfm(connection: duckdb.DuckDBPyConnection) -> str:
@@ -109,3 +135,37 @@ def _fit_rfm(connection: duckdb.DuckDBPyConnection) -> str:
         connection.execute("rollback")
         raise
     return f"rfm thresholds: version {version} fitted on {people:,} people with an order"
+
+
+def _fit_attribution(night: Night) -> str:
+    """Write a version of what data-driven models learned; the solvers are macros of the project.
+
+    Raises:
+        ApportionError: a model was not solved to 1e-9; the versions that exist stay.
+    """
+    with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+        (journeys,) = connection.execute(
+            "select count(*) from intermediate.int_journeys__journeys"
+            " where not is_open and touch_count > 0"
+        ).fetchone()
+    if journeys == 0:
+        return "attribution: no journey is closed yet, nothing to fit"
+    result = transform.invoke(night.settings, ["run-operation", "attribution_fit"], quiet=True)
+    if not result.success:
+        raise ApportionError(
+            f"attribution weights could not be fitted: {result.exception}",
+            f"apportion dbt --data {night.settings.data} run-operation attribution_fit",
+        )
+    with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+        row = connection.execute(
+            "select max(version), max(journeys_count), max(residual)"
+            " from ml.attribution_element_weights"
+            " where version = (select max(version) from ml.attribution_element_weights)"
+            " and replicate = 0"
+        ).fetchone()
+    version, journeys, residual = row
+    if version is None:
+        return "attribution: no journey of the training period is closed, nothing to fit"
+    return (
+        f"attribution: version {version} fitted on {journeys:,} journeys, residual {residual:.1e}"
+    )

@@ -9,7 +9,9 @@
 ) }}
 with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
-    where {{ only_affected() }}
+    where
+        attribution_scope in ('all', 'personalized')
+        and {{ only_affected() }}
 ),
 
 stacked as (
