@@ -50,8 +50,10 @@ subsets_{{ bit + 1 }} as materialized (
     left join subsets_{{ bit }} as smaller
         on
             subsets.group_number = smaller.group_number
-            and subsets.coalition - {{ 2 ** bit }} = smaller.coalition
-            and (subsets.coalition & {{ 2 ** bit }}) <> 0
+            and case
+                when (subsets.coalition & {{ 2 ** bit }}) <> 0
+                    then subsets.coalition - {{ 2 ** bit }}
+            end = smaller.coalition
 ),
 {% endfor %}
 worths as materialized (
