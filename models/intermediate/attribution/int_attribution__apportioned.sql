@@ -102,6 +102,7 @@ conversions as (
                     over (partition by conversions.user_key)
         end as lead_at,
         weight_sets.weight_set,
+        weight_sets.version as weights_version,
         coalesce(conversions.converted_at < weight_sets.valid_from, false) as is_backfilled
     from {{ ref('int_conversions__valued') }} as conversions
     left join weight_sets
@@ -406,6 +407,7 @@ journeys as (
         {%- for model in models %}
         totals.total_{{ model }},
         {%- endfor %}
+        conversions.weights_version,
         conversions.is_backfilled,
         conversions.converted_at
     from conversions
@@ -459,6 +461,7 @@ final as (
         weighted.base_weight,
         weighted.engagement_weight,
         weighted.custom_weight,
+        journeys.weights_version,
         journeys.revenue,
         journeys.clv,
         {%- for model in models %}

@@ -2,7 +2,7 @@
 -- A touch counts when it is at or before the conversion, and not older than the lookback or still
 -- within its own
 -- eligible_until; where the journey begins after the last conversion of the type, later than that
--- one.
+-- one. A touch of a type with a lookback of its own (var touch_lookback_days) counts by the shorter.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
@@ -17,7 +17,16 @@ with touchpoints as (
         touched_at,
         eligible_until,
         {{ microseconds('touched_at') }} as touched_microseconds,
-        {{ microseconds('touched_at') }} // {{ bucket }} as touched_bucket
+        {{ microseconds('touched_at') }} // {{ bucket }} as touched_bucket,
+        least(
+            9223372036854775807
+            {%- for touch_type in var('touch_lookback_days') %},
+            case
+                when touch_type = '{{ touch_type }}'
+                    then {{ touch_lookback_microseconds(touch_type) }}
+            end
+            {%- endfor %}
+        ) as touch_lookback_microseconds
     from {{ ref('int_touchpoints__collapsed') }}
     where
         is_eligible
@@ -71,6 +80,8 @@ within_lookback as (
             and bucketed.converted_microseconds >= touchpoints.touched_microseconds
             and touchpoints.touched_microseconds
             >= bucketed.converted_microseconds - bucketed.lookback_microseconds
+            and bucketed.converted_microseconds - touchpoints.touched_microseconds
+            <= touchpoints.touch_lookback_microseconds
 ),
 
 -- Older than the lookback, but still good: printed offers while their campaign runs.
@@ -90,8 +101,8 @@ within_own_time as (
         on
             conversions.user_key = touchpoints.user_key
             and conversions.converted_at <= touchpoints.eligible_until
-            and touchpoints.touched_microseconds
-            < conversions.converted_microseconds - conversions.lookback_microseconds
+            and conversions.converted_microseconds - touchpoints.touched_microseconds
+            > least(conversions.lookback_microseconds, touchpoints.touch_lookback_microseconds)
 ),
 
 candidates as (
