@@ -20,6 +20,20 @@ path_rates as (
     select * from {{ source('ml', 'attribution_path_rates') }}
 ),
 
+fitted_versions as (
+    select distinct
+        version,
+        valid_from
+    from element_weights
+),
+
+types_of_versions as (
+    select distinct
+        version,
+        conversion_type
+    from element_weights
+),
+
 -- A version holds from its moment until the next one's; the first also before.
 versions as (
     select
@@ -27,28 +41,20 @@ versions as (
         valid_from,
         lag(valid_from) over (order by valid_from) is null as is_first,
         lead(valid_from) over (order by valid_from) as valid_until
-    from (
-        select distinct
-            version,
-            valid_from
-        from element_weights
-    ) as fitted_versions
+    from fitted_versions
 ),
 
 -- What was learned of one conversion type in one version.
 weight_sets as (
     select
         versions.*,
-        types.conversion_type,
-        row_number() over (order by versions.version, types.conversion_type) as weight_set
+        types_of_versions.conversion_type,
+        row_number()
+            over (order by versions.version, types_of_versions.conversion_type)
+            as weight_set
     from versions
-    inner join (
-        select distinct
-            version,
-            conversion_type
-        from element_weights
-    ) as types
-        on versions.version = types.version
+    inner join types_of_versions
+        on versions.version = types_of_versions.version
 ),
 
 weights_of_sets as (
@@ -63,10 +69,11 @@ weights_of_sets as (
                     then element_weights.element_code
             end
         ) as element_code,
-        {%- for model in learned %}
-        max(case when element_weights.attribution_model = '{{ model }}' then element_weights.weight end)
-            as learned_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in learned %}
+    max(case when element_weights.attribution_model = '{{ model }}' then element_weights.weight end)
+        as learned_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from element_weights
     inner join weight_sets
         on
@@ -224,24 +231,26 @@ counted_elements as (
 element_sums as (
     select
         counted_elements.*,
-        coalesce(own.element_code, others.element_code) as element_code,
+        coalesce(own_weights.element_code, grouped_weights.element_code) as element_code,
         {%- for model in learned %}
-        coalesce(own.learned_{{ model }}, others.learned_{{ model }}) as learned_{{ model }},
+        coalesce(own_weights.learned_{{ model }}, grouped_weights.learned_{{ model }})
+            as learned_{{ model }},
         {%- endfor %}
-        own.element_code is null and others.element_code is not null as is_other,
-        own.learned_shapley is null and others.learned_shapley is not null as is_other_of_shapley
+        own_weights.element_code is null and grouped_weights.element_code is not null as is_other,
+        own_weights.learned_shapley is null
+        and grouped_weights.learned_shapley is not null as is_other_of_shapley
     from counted_elements
-    left join weights_of_sets as own
+    left join weights_of_sets as own_weights
         on
-            counted_elements.weight_set = own.weight_set
-            and counted_elements.attribution_scope = own.attribution_scope
-            and counted_elements.element = own.element
-            and not own.is_grouped
-    left join weights_of_sets as others
+            counted_elements.weight_set = own_weights.weight_set
+            and counted_elements.attribution_scope = own_weights.attribution_scope
+            and counted_elements.element = own_weights.element
+            and not own_weights.is_grouped
+    left join weights_of_sets as grouped_weights
         on
-            counted_elements.weight_set = others.weight_set
-            and counted_elements.attribution_scope = others.attribution_scope
-            and others.is_grouped
+            counted_elements.weight_set = grouped_weights.weight_set
+            and counted_elements.attribution_scope = grouped_weights.attribution_scope
+            and grouped_weights.is_grouped
 ),
 
 journey_sums as (

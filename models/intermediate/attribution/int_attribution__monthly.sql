@@ -30,7 +30,9 @@ credited as (
         apportioned.*,
         margins.margin,
         cast(date_trunc('month', apportioned.converted_at) as date) as converted_month,
-        cast(date_trunc('month', coalesce(apportioned.touched_at, apportioned.converted_at)) as date)
+        cast(
+            date_trunc('month', coalesce(apportioned.touched_at, apportioned.converted_at)) as date
+        )
             as touched_month,
         case
             when apportioned.touchpoint_id is null then 'unattributed'
@@ -52,11 +54,12 @@ final as (
         campaign as campaign_id,
         count(*) as credits_count,
         count(margin) as margins_count,
-        {%- for model in models %}
-        sum(credit_{{ model }}) as conversions_{{ model }},
-        sum(credit_{{ model }} * revenue) as revenue_{{ model }},
-        sum(credit_{{ model }} * margin) as margin_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(credit_{{ model }}) as conversions_{{ model }},
+    sum(credit_{{ model }} * revenue) as revenue_{{ model }},
+    sum(credit_{{ model }} * margin) as margin_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from credited
     group by attribution_scope, conversion_type, {{ month }}, channel, campaign
     {%- if not loop.last %}

@@ -7,7 +7,7 @@
 with apportioned as (
     select
         *,
-        -- A conversion of nobody known is a person of its own.
+        -- A conversion of nobody known is a person of its own_weights.
         coalesce(user_key, conversion_id) as person,
         cast(date_trunc('month', converted_at) as date) as converted_month,
         converted_at >= {{ as_of() }} - {{ days_interval(28) }} as is_in_last_28_days,
@@ -228,23 +228,23 @@ element_weights as (
 weighted_sets as (
     select
         sets_of_replicates.*,
-        greatest(coalesce(own.weight, others.weight, 0e0), 0e0) as weight
+        greatest(coalesce(own_weights.weight, grouped_weights.weight, 0e0), 0e0) as weight
     from sets_of_replicates
-    left join element_weights as own
+    left join element_weights as own_weights
         on
-            sets_of_replicates.weights_version = own.version
-            and sets_of_replicates.attribution_scope = own.attribution_scope
-            and sets_of_replicates.conversion_type = own.conversion_type
-            and sets_of_replicates.replicate = own.replicate
-            and sets_of_replicates.channel = own.element
-            and not own.is_grouped
-    left join element_weights as others
+            sets_of_replicates.weights_version = own_weights.version
+            and sets_of_replicates.attribution_scope = own_weights.attribution_scope
+            and sets_of_replicates.conversion_type = own_weights.conversion_type
+            and sets_of_replicates.replicate = own_weights.replicate
+            and sets_of_replicates.channel = own_weights.element
+            and not own_weights.is_grouped
+    left join element_weights as grouped_weights
         on
-            sets_of_replicates.weights_version = others.version
-            and sets_of_replicates.attribution_scope = others.attribution_scope
-            and sets_of_replicates.conversion_type = others.conversion_type
-            and sets_of_replicates.replicate = others.replicate
-            and others.is_grouped
+            sets_of_replicates.weights_version = grouped_weights.version
+            and sets_of_replicates.attribution_scope = grouped_weights.attribution_scope
+            and sets_of_replicates.conversion_type = grouped_weights.conversion_type
+            and sets_of_replicates.replicate = grouped_weights.replicate
+            and grouped_weights.is_grouped
 ),
 
 shared_sets as (
