@@ -17,7 +17,8 @@ with apportioned as (
         coalesce(touchpoint_id, conversion_id) as moment_id
     from {{ ref('int_attribution__apportioned') }}
     where
-        {{ only_affected(
+        attribution_scope in ('all', 'personalized')
+        and {{ only_affected(
             'cast(converted_at as date)', 'int_nights__affected_days', 'converted_date'
         ) }}
 ),

@@ -2,7 +2,7 @@
 -- A touch counts when it is at or before the conversion, and not older than the lookback or still
 -- within its own
 -- eligible_until; where the journey begins after the last conversion of the type, later than that
--- one.
+-- one. A touch of a type with a lookback of its own (var touch_lookback_days) counts by the shorter.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
@@ -11,22 +11,7 @@
     on_schema_change='fail'
 ) }}
 {%- set bucket = 30 * 86400 * 1000000 %}
-with touchpoints as (
-    select
-        touchpoints.touchpoint_id,
-        touchpoints.user_key,
-        touchpoints.touched_at,
-        touchpoints.eligible_until,
-        {{ microseconds('touchpoints.touched_at') }} as touched_microseconds,
-        {{ microseconds('touchpoints.touched_at') }} // {{ bucket }} as touched_bucket
-    from {{ ref('int_touchpoints__collapsed') }} as touchpoints
-    {{ join_affected(
-        'touchpoints', 'touchpoints.touched_at', keys='int_nights__affected_runs'
-    ) }}
-    where touchpoints.is_eligible
-),
-
-conversions as (
+with conversions as (
     select
         conversions.conversion_id,
         conversions.user_key,
@@ -41,6 +26,29 @@ conversions as (
     from {{ ref('int_conversions__valued') }} as conversions
     {{ join_affected('conversions', 'conversions.converted_at') }}
     where conversions.user_key is not null
+),
+
+touchpoints as (
+    select
+        touchpoint_id,
+        user_key,
+        touched_at,
+        eligible_until,
+        {{ microseconds('touched_at') }} as touched_microseconds,
+        {{ microseconds('touched_at') }} // {{ bucket }} as touched_bucket,
+        least(
+            9223372036854775807
+            {%- for touch_type in var('touch_lookback_days') %},
+            case
+                when touch_type = '{{ touch_type }}'
+                    then {{ touch_lookback_microseconds(touch_type) }}
+            end
+            {%- endfor %}
+        ) as touch_lookback_microseconds
+    from {{ ref('int_touchpoints__collapsed') }}
+    where
+        is_eligible
+        and user_key in (select conversions.user_key from conversions)
 ),
 
 -- Each conversion is told the 30-day buckets that its lookback reaches, so that the join has an
@@ -74,6 +82,8 @@ within_lookback as (
             and bucketed.converted_microseconds >= touchpoints.touched_microseconds
             and touchpoints.touched_microseconds
             >= bucketed.converted_microseconds - bucketed.lookback_microseconds
+            and bucketed.converted_microseconds - touchpoints.touched_microseconds
+            <= touchpoints.touch_lookback_microseconds
 ),
 
 -- Older than the lookback, but still good: printed offers while their campaign runs.
@@ -93,8 +103,8 @@ within_own_time as (
         on
             conversions.user_key = touchpoints.user_key
             and conversions.converted_at <= touchpoints.eligible_until
-            and touchpoints.touched_microseconds
-            < conversions.converted_microseconds - conversions.lookback_microseconds
+            and conversions.converted_microseconds - touchpoints.touched_microseconds
+            > least(conversions.lookback_microseconds, touchpoints.touch_lookback_microseconds)
 ),
 
 candidates as (

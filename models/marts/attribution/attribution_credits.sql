@@ -10,7 +10,9 @@
 ) }}
 with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
-    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
+    where
+        attribution_scope in ('all', 'personalized')
+        and {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 stacked as (
