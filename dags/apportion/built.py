@@ -125,9 +125,16 @@ def remember(night: Night, stage: str, built_from: str) -> None:
 def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
     """Keep what the next night compares with: files, identifiers, types, clock, code and fits."""
     later = " union ".join(
-        f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
-        f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
-        for dataset, moment in _clocked_moments()
+        [
+            # The times of events are corrected on the way.
+            "select distinct file_seq from intermediate.int_events__landed"
+            " where occurred_at >= (select as_of from ops.clock)",
+            *(
+                f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
+                f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
+                for dataset, moment in _clocked_moments()
+            ),
+        ]
     )
     for table, select in {
         "built_files": f"select file_seq, content_key, file_seq in ({later}) from ({_RELEASED})",
@@ -148,11 +155,12 @@ def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) 
 
 
 def _clocked_moments() -> list[tuple[str, str]]:
-    """The moments of each data set that SQL compares with the clock."""
+    """The moments of each data set, but those of events, that SQL compares with the clock."""
     never_compared = ("received_at", "started_at", "ended_at", "eligible_until")
     return [
         (dataset.name, column.name)
         for dataset in DATASETS.values()
+        if not dataset.is_events
         for column in dataset.columns
         if column.kind == "moment" and column.name not in never_compared
     ]

@@ -265,14 +265,15 @@ def write_clock(connection: duckdb.DuckDBPyConnection, date: dt.date | None) -> 
     Args:
         connection: the warehouse.
         date: the day; None: the last day on which something happened in the released rows of
-            events, orders and offline_conversions, else today.
+            events (segment and ga4 too), orders and offline_conversions, else today.
     """
     if date is None:
         last = [
-            f"select max({identifier(DATASETS[name].occurrence)}) as moment"
-            f" from raw.{identifier(name)} where _batch_id in"
+            f"select max({identifier(dataset.occurrence)}) as moment"
+            f" from raw.{identifier(dataset.name)} where _batch_id in"
             " (select batch_id from raw._batches where status = 'released')"
-            for name in ("events", "orders", "offline_conversions")
+            for dataset in DATASETS.values()
+            if dataset.is_events or dataset.name in ("orders", "offline_conversions")
         ]
         moment = connection.execute(
             f"select max(moment) from ({' union all '.join(last)})"

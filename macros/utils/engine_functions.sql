@@ -38,6 +38,39 @@
     json_extract_string({{ document }}, {{ path }})
 {%- endmacro %}
 
+{#- The JSON at a JSON path, null where there is none. -#}
+{% macro json_part(document, path) -%}
+    {{ return(adapter.dispatch('json_part')(document, path)) }}
+{%- endmacro %}
+
+{% macro default__json_part(document, path) -%}
+    json_extract({{ document }}, {{ path }})
+{%- endmacro %}
+
+{#- The texts at several JSON paths, as a list in the order of the paths: the document is parsed once. -#}
+{% macro json_texts(document, paths) -%}
+    {{ return(adapter.dispatch('json_texts')(document, paths)) }}
+{%- endmacro %}
+
+{% macro default__json_texts(document, paths) -%}
+    json_extract_string({{ document }}, ['{{ paths | join("', '") }}'])
+{%- endmacro %}
+
+{#- One of the texts that json_texts found: paths is the mapping of names to the paths that it was given. -#}
+{% macro text_named(name, texts, paths) -%}
+    {{ texts }}[{{ (paths.keys() | list).index(name) + 1 }}]
+{%- endmacro %}
+
+{#- One row per element of a JSON array: item (JSON) and item_number, from 1. -#}
+{% macro explode_json(document) -%}
+    {{ return(adapter.dispatch('explode_json')(document)) }}
+{%- endmacro %}
+
+{% macro default__explode_json(document) -%}
+    unnest(json_extract({{ document }}, '$[*]')) as item,
+        generate_subscripts(json_extract({{ document }}, '$[*]'), 1) as item_number
+{%- endmacro %}
+
 {#- One row per whole number of a range, both ends included. -#}
 {% macro explode_range(first, last) -%}
     {{ return(adapter.dispatch('explode_range')(first, last)) }}

@@ -18,6 +18,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from adapter_rows import adapter_rows
 
 from apportion import fit, load, transform
 from apportion.night import Night
@@ -159,12 +160,21 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
     ]
     rows += [("campaigns", campaign) for campaign in campaigns]
     rows.append(("campaigns", campaigns[0] | {"tactic": "dynamic_content"}))
+    rows += adapter_rows(name, people, moment, dice)
     return rows
 
 
 def happened_on(row: dict) -> float:
     """The day, from START, of a row's latest moment; 0 where it has none."""
-    moments = ("occurred_at", "ordered_at", "refunded_at", "converted_at", "changed_at")
+    moments = (
+        "timestamp",
+        "event_timestamp",
+        "occurred_at",
+        "ordered_at",
+        "refunded_at",
+        "converted_at",
+        "changed_at",
+    )
     days = [
         (dt.datetime.fromisoformat(row[name]) - START) / dt.timedelta(days=1)
         for name in (*moments, "created_at", "updated_at")

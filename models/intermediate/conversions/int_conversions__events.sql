@@ -22,6 +22,8 @@ final as (
         currency,
         source_channel as channel,
         value,
+        file_seq,
+        row_number,
         is_order,
         occurred_at as converted_at
     from ranked

@@ -83,7 +83,7 @@ items as (
         coalesce(order_items.category, product_categories.category) as category,
         count(*) as items_count,
         sum(coalesce(order_items.quantity, 1) * coalesce(order_items.unit_price, 0)) as amount
-    from {{ ref('stg_landing__order_items') }} as order_items
+    from {{ ref('int_conversions__order_items') }} as order_items
     left join product_categories
         on order_items.product_id = product_categories.product_id
     where order_items.order_id in (select orders.order_id from orders)

@@ -26,7 +26,7 @@ landed as (
         file_seq,
         row_number,
         properties
-    from {{ ref('stg_landing__events') }}
+    from {{ ref('int_events__landed') }}
     where file_seq in (select events.file_seq from events)
 ),
 
@@ -38,6 +38,8 @@ final as (
         events.user_key,
         events.occurred_at,
         events.source_channel,
+        events.file_seq,
+        events.row_number,
         case
             when definitions.key_path = 'person_day'
                 then
@@ -45,6 +47,7 @@ final as (
                     || '|'
                     || cast(cast(events.occurred_at as date) as varchar)
             when definitions.key_path is null then events.event_id
+            when definitions.key_path = 'order_id' then events.order_id
             else
                 coalesce(
                     {{ json_text('landed.properties', 'definitions.key_path') }}, events.event_id
@@ -68,6 +71,9 @@ final as (
         on
             events.file_seq = landed.file_seq
             and events.row_number = landed.row_number
+    where
+        definitions.key_path is distinct from 'order_id'
+        or events.order_id is not null
 )
 
 select * from final

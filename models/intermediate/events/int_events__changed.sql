@@ -3,7 +3,7 @@
 {%- set events = as_built('int_events__deduplicated') %}
 with landed as (
     select event_id
-    from {{ ref('stg_landing__events') }}
+    from {{ ref('int_events__landed') }}
     where
         file_seq in (
             select changed_files.file_seq

@@ -7,7 +7,7 @@
     on_schema_change='fail'
 ) }}
 with landed as (
-    select * from {{ ref('stg_landing__events') }}
+    select * from {{ ref('int_events__landed') }}
     where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
@@ -93,8 +93,7 @@ final as (
         ---------- numbers
         value,
         quantity,
-        try_cast({{ json_text('properties', "'$.engagement_seconds'") }} as double)
-            as engagement_seconds,
+        engagement_seconds,
         copies_count - 1 as duplicates_count,
         file_seq,
         row_number,

@@ -1,11 +1,16 @@
 -- One row per person with a CRM record: what the latest record says, without what names the person.
-with contacts as (
-    select * from {{ ref('stg_landing__contacts') }}
+-- The traits of an identify call are a record too.
+with landed as (
+    {{ union_all(['stg_landing__contacts', 'stg_segment__contacts']) }}
+),
+
+contacts as (
+    select * from landed
     where coalesce(coalesce(updated_at, created_at) < {{ as_of() }}, true)
 ),
 
 identified_contacts as (
-    {{ identified('contacts', ['contact_id', 'user_id', 'email', 'phone']) }}
+    {{ identified('contacts', ['contact_id', 'user_id', 'email', 'phone', 'anonymous_id']) }}
 ),
 
 -- CRM records have no history: the latest version is taken for every moment.

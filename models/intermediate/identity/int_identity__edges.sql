@@ -36,8 +36,22 @@ pairs as (
     where
         {{ identifier_type }} is not null
         and anchor_type <> '{{ identifier_type }}'
-    {% if not loop.last %}union all{% endif %}
+    union all
     {%- endfor %}
+    -- An alias may say that two user ids are one person's; it counts where both are ids in use.
+    select
+        'user_id' as anchor_type,
+        {{ normalise_identifier('user_id', 'user_id') }} as anchor_value,
+        'user_id' as linked_type,
+        {{ normalise_identifier('user_id', 'previous_user_id') }} as linked_value,
+        1 as evidence_count,
+        aliased_at as first_seen_at,
+        aliased_at as last_seen_at
+    from {{ ref('stg_segment__aliases') }}
+    where
+        aliased_at < {{ as_of() }}
+        and {{ normalise_identifier('user_id', 'user_id') }}
+        <> {{ normalise_identifier('user_id', 'previous_user_id') }}
 ),
 
 final as (

@@ -2,21 +2,23 @@
 -- Rows are counted where they are, not taken from the ledger; that they add up to rows_in_file is
 -- tested.
 {%- set datasets = [
-    'events', 'orders', 'order_items', 'refunds', 'products', 'contacts', 'profile_attributes',
+    'orders', 'order_items', 'refunds', 'products', 'contacts', 'profile_attributes',
     'campaigns', 'ad_spend', 'offline_conversions', 'experiment_assignments', 'consents',
     'privacy_requests', 'exchange_rates',
 ] %}
+{%- set staged_models = event_sources().values() | list %}
+{%- for dataset in datasets %}{% do staged_models.append('stg_landing__' ~ dataset) %}{% endfor %}
 
 with files as (
     select * from {{ ref('stg_landing__files') }}
 ),
 
 staged as (
-    {%- for dataset in datasets %}
+    {%- for model in staged_models %}
     select
         file_seq,
         count(*) as rows_count
-    from {{ ref('stg_landing__' ~ dataset) }}
+    from {{ ref(model) }}
     group by file_seq
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
@@ -66,7 +68,7 @@ final as (
         case when files.is_released then 0 else files.rows_loaded end as rows_held,
         coalesce(quarantined.rows_count, 0) as rows_quarantined,
         case
-            when files.dataset = 'events'
+            when files.dataset in ('{{ event_sources() | join("', '") }}')
                 then coalesce(staged.rows_count, 0) - coalesce(kept_events.rows_count, 0)
             else 0
         end as duplicate_rows,

@@ -50,6 +50,7 @@ renamed as (
         is_consented,
         ---------- times
         occurred_at,
+        sent_at,
         received_at,
         ---------- load
         _file_seq as file_seq,
