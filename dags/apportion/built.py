@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import warehouse
+from apportion import lookups, warehouse
 from apportion.datasets import DATASETS
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -189,10 +189,11 @@ def _fitted(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _definitions(settings: Settings) -> str:
-    """A digest of the project, of the settings of its input and of the key of the hashes."""
+    """A digest of the project, its libraries' knowledge, the input's settings, the hashes' key."""
     values = json.dumps(settings.input_vars(), sort_keys=True, default=str)
     salt = hashlib.sha256(settings.pii_salt()).hexdigest()
-    return hashlib.sha256((_code(PROJECT) + values + salt).encode()).hexdigest()
+    parts = (_code(PROJECT), values, salt, lookups.versions())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:

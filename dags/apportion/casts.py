@@ -56,9 +56,9 @@ def present(value: str, source: str) -> str:
 
 
 def _epoch(value: str, limit: str) -> str:
-    """Seconds, milliseconds or microseconds since 1970, told apart by magnitude.
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by magnitude.
 
-    Below `limit` seconds, below a thousand times that milliseconds, then microseconds.
+    Below `limit` seconds, below a thousand times that milliseconds, and so on.
     """
     number = f"try_cast({value} as decimal(38,6))"
     return (
@@ -67,7 +67,9 @@ def _epoch(value: str, limit: str) -> str:
         f" when abs({number}) < {limit}000"
         f" then make_timestamp(cast(round({number} * 1000) as bigint))"
         f" when abs({number}) < {limit}000000"
-        f" then make_timestamp(cast(round({number}) as bigint)) end"
+        f" then make_timestamp(cast(round({number}) as bigint))"
+        f" when abs({number}) < {limit}000000000"
+        f" then make_timestamp(cast(round({number} / 1000) as bigint)) end"
     )
 
 

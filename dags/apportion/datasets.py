@@ -19,7 +19,7 @@ SQL_TYPES = {
 
 NOUNS = {
     "text": "a text",
-    "moment": "a time (ISO 8601, or epoch seconds, milliseconds or microseconds)",
+    "moment": "a time (ISO 8601, or epoch seconds, milli-, micro- or nanoseconds)",
     "date": "a date (YYYY-MM-DD)",
     "money": "an amount (at most 14 digits before the point)",
     "rate": "a rate",
@@ -29,6 +29,12 @@ NOUNS = {
     "json": "JSON",
 }
 """What a value of each kind is called in a reason for people."""
+
+CLICK_IDS = (
+    "gclid gbraid wbraid dclid srsltid msclkid fbclid ttclid twclid li_fat_id epik sccid rdt_cid "
+    "yclid irclickid awc"
+)
+"""Names of the click ids of ad platforms, which tell whose click it was; see click_ids.sql."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ DATASETS = {
                 "event_id event_name* occurred_at:moment*! sent_at:moment received_at:moment "
                 "anonymous_id user_id "
                 "email phone session_id page_url referrer_url user_agent ip device_type country "
-                "region city utm_source utm_medium utm_campaign utm_content utm_term click_id "
+                "region city utm_source utm_medium utm_campaign utm_content utm_term "
+                f"click_id {CLICK_IDS} "
                 "channel campaign_id ad_id content_id template_id tactic variant_id "
                 "is_personalized:flag experiment_id product_id order_id quantity:number "
                 "value:money currency is_consented:flag properties:json timezone"

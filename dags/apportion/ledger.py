@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from apportion import lookups
 from apportion.datasets import DATASETS, Dataset
 from apportion.settings import Settings
 from apportion.warehouse import identifier
@@ -87,11 +88,25 @@ def prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         connection.execute(
             f"create table if not exists raw.{identifier(dataset.name)} ({definition})"
         )
+        _add_new_columns(connection, dataset)
+    lookups.prepare(connection)
     pads = hmac_pads(settings.pii_salt())
     if connection.execute("select inner_pad, outer_pad from raw._pii_key").fetchall() != [pads]:
         with transaction(connection):
             connection.execute("delete from raw._pii_key")
             connection.execute("insert into raw._pii_key values (?, ?)", list(pads))
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """A warehouse from before a column joined the contract gets it, empty."""
+    described = connection.execute(f"describe raw.{identifier(dataset.name)}").fetchall()
+    there = {row[0] for row in described}
+    for column in dataset.columns:
+        if column.name not in there:
+            connection.execute(
+                f"alter table raw.{identifier(dataset.name)}"
+                f" add column {identifier(column.name)} {column.sql_type}"
+            )
 
 
 def hmac_pads(key: bytes) -> tuple[bytes, bytes]:

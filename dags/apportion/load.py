@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import ledger, readers, warehouse
+from apportion import ledger, lookups, readers, warehouse
 from apportion.datasets import DATASETS, Dataset
 from apportion.errors import ApportionError, UsageError
 from apportion.ledger import Entry, LandedFile, Ledger, prepare
@@ -203,6 +203,8 @@ class _Loader:
             execute("delete from raw._file_columns where file_seq = ?", [file_seq])
             if not duplicate_of:
                 loaded = self._insert_rows(file, file_seq, batch_id)
+                rows = "landed_rows where reason = ''"
+                lookups.extend(self.connection, file.dataset.name, rows)
                 quarantined = self._insert_quarantine(file, file_seq, batch_id)
                 self._insert_columns(file_seq, columns)
                 ledger.add_to_batch(

@@ -38,6 +38,15 @@
     json_extract_string({{ document }}, {{ path }})
 {%- endmacro %}
 
+{#- A text of a query string without its escapes; as it is where they are no UTF-8. -#}
+{% macro url_decoded(text) -%}
+    {{ return(adapter.dispatch('url_decoded')(text)) }}
+{%- endmacro %}
+
+{% macro default__url_decoded(text) -%}
+    coalesce(try(url_decode(replace({{ text }}, '+', ' '))), {{ text }})
+{%- endmacro %}
+
 {#- The JSON at a JSON path, null where there is none. -#}
 {% macro json_part(document, path) -%}
     {{ return(adapter.dispatch('json_part')(document, path)) }}

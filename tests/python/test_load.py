@@ -525,7 +525,7 @@ def test_reason_names_every_column_that_is_wrong(world):
     world.load()
     assert world.quarantine()[0][1] == (
         "order_id is missing; ordered_at: 'nonsense' is not a time (ISO 8601, or epoch seconds,"
-        " milliseconds or microseconds); revenue: 'x' is not an amount (at most 14 digits before"
+        " milli-, micro- or nanoseconds); revenue: 'x' is not an amount (at most 14 digits before"
         " the point)"
     )
 

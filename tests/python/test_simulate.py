@@ -29,7 +29,7 @@ from simulated_files import (
 )
 
 from apportion import simulate
-from apportion.datasets import DATASETS
+from apportion.datasets import CLICK_IDS, DATASETS
 from apportion.errors import UsageError
 from apportion.load import ALIASES, load
 from apportion.night import Night
@@ -48,7 +48,7 @@ OF_THE_SHOP = [
     dataset for dataset in DATASETS.values() if dataset.name == "events" or not dataset.is_events
 ]
 # What only some senders know of their events.
-NOT_SIMULATED = {"sent_at"}
+NOT_SIMULATED = {"sent_at", *CLICK_IDS.split()}
 
 
 def digests(folder: Path) -> dict[str, str]:

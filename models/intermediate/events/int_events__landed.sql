@@ -20,8 +20,13 @@ final as (
         experiment_id,
         product_id,
         order_id,
-        click_id,
         ---------- text
+        case
+            {%- for click_id in click_ids() %}
+            when {{ click_id }} is not null then '{{ click_id }}'
+            {%- endfor %}
+        end as click_id_name,
+        click_id is not null as has_click_id,
         event_name,
         email,
         phone,

@@ -42,8 +42,8 @@ final as (
         end as gender,
         nullif(trim(income_band), '') as income_band,
         nullif(trim(household_size), '') as household_size,
-        nullif(trim(country), '') as country,
-        nullif(trim(region), '') as region,
+        coalesce(places.country_code, nullif(trim(ranked.country), '')) as country,
+        coalesce(places.region_code, nullif(trim(ranked.region), '')) as region,
         nullif(trim(city), '') as city,
         nullif(trim(lifecycle_stage), '') as crm_lifecycle_stage,
         ---------- numbers
@@ -54,7 +54,11 @@ final as (
         cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
             as birth_month
     from ranked
-    where version_rank = 1
+    left join {{ ref('stg_landing__places') }} as places
+        on
+            coalesce(ranked.country, '') = places.country
+            and coalesce(ranked.region, '') = places.region
+    where ranked.version_rank = 1
 )
 
 select * from final

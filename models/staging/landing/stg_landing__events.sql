@@ -19,6 +19,9 @@ renamed as (
         product_id,
         order_id,
         click_id,
+        {%- for click_id in click_ids() %}
+        {{ click_id }},
+        {%- endfor %}
         ---------- text
         event_name,
         email,
