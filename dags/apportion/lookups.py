@@ -215,7 +215,8 @@ LOOKUPS = {
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables that are missing, and look everything up again after an upgrade."""
     connection.execute(
-        "create table if not exists raw._lookup_versions (name varchar primary key, version varchar)"
+        "create table if not exists raw._lookup_versions"
+        " (name varchar primary key, version varchar)"
     )
     for name, lookup in LOOKUPS.items():
         keys = ", ".join(f"{key} varchar not null" for key in lookup.keys)

@@ -38,6 +38,36 @@
     json_extract_string({{ document }}, {{ path }})
 {%- endmacro %}
 
+{#-
+  The names by which a list may know a source of visits, as a list: a host by each of its endings (news.example.com,
+  example.com, com) and by the name of its site (example), anything else as a whole and by its first word.
+-#}
+{% macro source_names(source) -%}
+    {{ return(adapter.dispatch('source_names')(source)) }}
+{%- endmacro %}
+
+{% macro default__source_names(source) -%}
+    {%- set labels = "string_split(" ~ source ~ ", '.')" -%}
+    list_transform(
+        range(1, len({{ labels }}) + 1), lambda number: array_to_string({{ labels }}[number:], '.')
+    ) || [
+        case
+            when len({{ labels }}) = 1 then string_split_regex({{ source }}, '[^a-z0-9]+')[1]
+            when {{ labels }}[-2] in ('ac', 'co', 'com', 'edu', 'gov', 'ne', 'net', 'or', 'org') and len({{ labels }}) > 2 then {{ labels }}[-3]
+            else {{ labels }}[-2]
+        end
+    ]
+{%- endmacro %}
+
+{#- One row per element of a list. -#}
+{% macro explode_list(list) -%}
+    {{ return(adapter.dispatch('explode_list')(list)) }}
+{%- endmacro %}
+
+{% macro default__explode_list(list) -%}
+    unnest({{ list }})
+{%- endmacro %}
+
 {#- A text of a query string without its escapes; as it is where they are no UTF-8. -#}
 {% macro url_decoded(text) -%}
     {{ return(adapter.dispatch('url_decoded')(text)) }}
