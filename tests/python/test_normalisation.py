@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import types
 from collections.abc import Callable
 from decimal import Decimal
@@ -26,10 +27,20 @@ Query = Callable[[str], list[tuple]]
 def rendered(call: str, **variables: object) -> str:
     """SQL of a macro call, rendered without dbt; `default__` macros stand for their dispatch."""
     files = ["macros/identity/canonical_phone.sql", "macros/identity/normalise_identifier.sql"]
+    files += ["macros/events/is_internal.sql"]
     macros = "".join((PROJECT / file).read_text() for file in files)
     macros += (PROJECT / "macros" / "utils" / "engine_functions.sql").read_text()
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals |= {"var": variables.get, "return": lambda value: value}
+
+    def refuse(text: str) -> None:
+        raise ValueError(text)
+
+    environment.globals |= variables | {
+        "var": variables.get,
+        "return": lambda value: value,
+        "modules": types.SimpleNamespace(re=re),
+        "exceptions": types.SimpleNamespace(raise_compiler_error=refuse),
+    }
     template = environment.from_string(macros)
     module = template.make_module({"adapter": None})
     environment.globals["adapter"] = types.SimpleNamespace(

@@ -72,6 +72,7 @@ named as (
         ) as device_kind,
         user_agents.browser,
         user_agents.operating_system,
+        user_agents.is_bot,
         coalesce(places.country_code, nullif(trim(with_tags.country), '')) as country_code,
         coalesce(places.region_code, nullif(trim(with_tags.region), '')) as region_code,
         anonymous_id_device.identifier_hash as device_key
@@ -124,6 +125,8 @@ final as (
         case
             when occurred_at >= {{ as_of() }} then 'not_yet'
             when is_consented = false then 'no_consent'
+            when is_bot then 'bot'
+            when {{ is_internal('ip', url_host('page_url'), 'user_key') }} then 'internal'
         end as exclusion_reason,
         ---------- numbers
         value,

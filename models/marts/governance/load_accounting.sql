@@ -6,6 +6,7 @@
     'campaigns', 'ad_spend', 'offline_conversions', 'experiment_assignments', 'consents',
     'privacy_requests', 'exchange_rates',
 ] %}
+{%- set exclusion_reasons = ['not_yet', 'no_consent', 'bot', 'internal'] %}
 {%- set staged_models = event_sources().values() | list %}
 {%- for dataset in datasets %}{% do staged_models.append('stg_landing__' ~ dataset) %}{% endfor %}
 
@@ -36,7 +37,11 @@ quarantined as (
 kept_events as (
     select
         file_seq,
-        count(*) as rows_count
+        count(*) as rows_count,
+        {%- for reason in exclusion_reasons %}
+        count(case when exclusion_reason = '{{ reason }}' then 1 end) as {{ reason }}_rows,
+        {%- endfor %}
+        count(exclusion_reason) as excluded_rows
     from {{ ref('int_events__deduplicated') }}
     group by file_seq
 ),
@@ -72,6 +77,10 @@ final as (
                 then coalesce(staged.rows_count, 0) - coalesce(kept_events.rows_count, 0)
             else 0
         end as duplicate_rows,
+        coalesce(kept_events.excluded_rows, 0) as excluded_rows,
+        {%- for reason in exclusion_reasons %}
+        coalesce(kept_events.{{ reason }}_rows, 0) as {{ reason }}_rows,
+        {%- endfor %}
         coalesce(timeliness.late_rows, 0) as late_rows,
         coalesce(timeliness.out_of_order_rows, 0) as out_of_order_rows,
         coalesce(timeliness.skewed_rows, 0) as skewed_rows,
