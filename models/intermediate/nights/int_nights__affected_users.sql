@@ -258,8 +258,9 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_of_changed_traits', 'people_of_changed_orders', 'people_of_changed_offline',
-        'people_of_changed_events', 'people_of_changed_event_conversions',
+        'people_of_changed_files', 'people_of_changed_traits', 'people_of_changed_orders',
+        'people_of_changed_offline', 'people_of_changed_events',
+        'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}
     {%- set parts = parts + [
