@@ -33,6 +33,19 @@ people_of_changed_files as (
     {{ identified('changed_combinations', identifier_types()) }}
 ),
 
+-- So do the traits of identify calls.
+changed_traits as (
+    select
+        *,
+        cast(null as timestamp) as from_at
+    from {{ ref('stg_segment__contacts') }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+),
+
+people_of_changed_traits as (
+    {{ identified('changed_traits', ['user_id', 'email', 'phone', 'anonymous_id']) }}
+),
+
 -- Orders of which a state, a line, a refund, a product or the exchange rate of their day landed.
 changed_order_ids as (
     {%- for model in ['stg_landing__orders', 'stg_landing__order_items', 'stg_landing__refunds'] %}
@@ -245,8 +258,9 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_of_changed_orders', 'people_of_changed_offline',
-        'people_of_changed_events', 'people_of_changed_event_conversions',
+        'people_of_changed_files', 'people_of_changed_traits', 'people_of_changed_orders',
+        'people_of_changed_offline', 'people_of_changed_events',
+        'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}
     {%- set parts = parts + [
