@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit lint format docs lock clean
+.PHONY: help environment run airflow test soak unit bench lint format docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,14 @@ unit: $(ENVIRONMENT)
 
 soak: $(ENVIRONMENT) ## Random nights against full refreshes, more of them than make test (RUNS=10)
 	@APPORTION_SOAK=$(or $(RUNS),10) $(BIN)/python -m pytest tests/python/test_nights.py
+
+bench: $(ENVIRONMENT) data/bench/peers/complete ## Time and memory next to the peers, into docs/benchmarks.md (SIZES='100000 1000000')
+	@$(BIN)/python tests/bench/bench.py $(SIZES)
+
+data/bench/peers/complete: tests/bench/peers.txt
+	@mkdir -p data/bench && python3 -m venv data/bench/peers
+	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
+	@touch $@
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)
