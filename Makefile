@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak bench-load unit lint format docs lock clean
+.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,17 @@ soak: $(ENVIRONMENT) ## More than make test: random nights against full refreshe
 
 bench-load: $(ENVIRONMENT) ## Loading and staging 10 million events against DuckDB merely reading them
 	@$(BIN)/python tests/bench/bench_load.py
+
+bench-nights: $(ENVIRONMENT) ## One more day against a full refresh of 10 million events (USERS=24000 DAYS=365)
+	@$(BIN)/python tests/bench/bench_nights.py --users $(or $(USERS),24000) --days $(or $(DAYS),365)
+
+bench: $(ENVIRONMENT) data/bench/peers/complete ## Time and memory next to the peers, into docs/benchmarks.md (SIZES='100000 1000000')
+	@$(BIN)/python tests/bench/bench.py $(SIZES)
+
+data/bench/peers/complete: tests/bench/peers.txt
+	@mkdir -p data/bench && python3 -m venv data/bench/peers
+	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
+	@touch $@
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)
