@@ -21,7 +21,7 @@
     delete from {{ target }} as built
     using {{ keys }} as affected
     where
-        {%- for column in [key] if key is string else key %}
+        {%- for column in ([key] if key is string else key) %}
         built.{{ column }} = affected.{{ column }}
         and
         {%- endfor %} coalesce(built.{{ moment }} >= affected.from_at, true);
