@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from apportion import built, lock
+from apportion import built, custom_weights, lock
 from apportion.errors import ApportionError, GateFailed, UsageError
 from apportion.settings import PROJECT, Settings
 
@@ -39,6 +39,8 @@ def build(night: Night, stage: str) -> str:
         GateFailed: every model was built, but a data test says no.
         ApportionError: a model, or the project itself, does not build.
     """
+    if stage == "staging":
+        custom_weights.check()
     built_from = built.digest(night, stage)
     if not night.full_refresh and (run := built.run_of(night.settings, stage, built_from)):
         return f"nothing is new since {run}: left as it is"

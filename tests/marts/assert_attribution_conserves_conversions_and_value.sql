@@ -1,6 +1,7 @@
 -- Per attribution model, scope and conversion type each table's credited conversions, revenue and
--- CLV are those of the conversions; in a scope channel:<name>, which the credits do not have, of the
--- conversions that the channel touched. A model that a table lacks altogether is a difference too.
+-- CLV are those of the conversions; in a scope channel:<name>, which the credits do not have, of
+-- the conversions that the channel touched. A model that a table lacks altogether is a difference
+-- too.
 {%- set sums = {
     'attribution_credits': ['credit', 'credited_revenue', 'credited_clv'],
     'attribution_by_channel': ['conversions', 'revenue', 'clv'],

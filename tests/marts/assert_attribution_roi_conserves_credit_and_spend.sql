@@ -1,5 +1,6 @@
--- Per attribution model, scope, conversion type, dimension and date basis the conversions and revenue
--- are those of the credits, and the spend is all that was spent; spend that nobody told of is null.
+-- Per attribution model, scope, conversion type, dimension and date basis the conversions and
+-- revenue are those of the credits, and the spend is all that was spent; spend that nobody told of
+-- is null.
 with roi as (
     select
         attribution_model,

@@ -418,3 +418,35 @@ def test_a_long_journey_neither_underflows_nor_loses_credit(engine: Engine) -> N
         total = sum(row[model] for (scope, _, _), row in credits.items() if scope == "all")
         assert total == pytest.approx(1, abs=1e-9), model
     assert credits["all", "c0", 499]["time_decay"] > 0.4
+
+
+@pytest.mark.parametrize(
+    "journey",
+    [
+        Journey((), revenue=10),
+        Journey(tuple(Touch(seconds=0) for _ in range(40)), lead_seconds=0),
+        Journey((Touch(1, "a > b"), Touch(1, "null"), Touch(0, ""), Touch(0, "🛒")), revenue=-7),
+        Journey((Touch(5), Touch(4, "🛒")), revenue=0),
+        Journey(tuple(Touch(n, f"channel {n}") for n in range(500, 0, -1)), revenue=1),
+    ],
+    ids=[
+        "no touch",
+        "one instant",
+        "strange names, negative revenue",
+        "no revenue",
+        "500 channels",
+    ],
+)
+def test_bad_input_leaves_credit_whole(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, journey: Journey
+) -> None:
+    for touch in journey.touches:
+        if touch.channel not in CHANNELS:
+            monkeypatch.setitem(CHANNELS, touch.channel, (False, False))
+    credits = engine.credits([journey])
+    whole = [row for (scope, _, _), row in credits.items() if scope == "all"]
+    assert len(whole) == max(len(journey.touches), 1)
+    for model in whole[0]:
+        shares = [row[model] for row in whole]
+        assert min(shares) >= 0
+        assert sum(shares) == pytest.approx(1, abs=1e-9), model

@@ -1,8 +1,8 @@
--- One row per scope x conversion x touchpoint: what a model may look at, and each model's credit.
--- A conversion without an eligible touchpoint in the scope is one row without touchpoint, channel
--- 'unattributed'. A scope channel:<name> holds the conversions with a touchpoint of the channel, and
--- its elements are campaigns. All models are evaluated in this one pass. Sums over a journey are a
--- group-by that is joined back, which costs half of what a window does.
+-- One row per scope x conversion x touchpoint: what a model may look at, and each model's credit. A
+-- conversion without an eligible touchpoint in the scope is one row without touchpoint, channel
+-- 'unattributed'. A scope channel:<name> holds the conversions with a touchpoint of the channel,
+-- and its elements are campaigns. All models are evaluated in this one pass. Sums over a journey
+-- are a group-by that is joined back, which costs half of what a window does.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
@@ -63,18 +63,20 @@ weights_of_sets as (
         weight_sets.weight_set,
         element_weights.attribution_scope,
         element_weights.element,
-        element_weights.is_grouped,
         max(
             case
                 when element_weights.attribution_model = 'leave_one_out'
                     then element_weights.element_code
             end
         ) as element_code,
-    {%- for model in learned %}
-    max(case when element_weights.attribution_model = '{{ model }}' then element_weights.weight end)
-        as learned_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in learned %}
+        max(
+            case
+                when element_weights.attribution_model = '{{ model }}' then element_weights.weight
+            end
+        ) as learned_{{ model }},
+        {%- endfor %}
+        element_weights.is_grouped
     from element_weights
     inner join weight_sets
         on

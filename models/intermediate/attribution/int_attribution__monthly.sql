@@ -53,13 +53,12 @@ final as (
         channel,
         campaign as campaign_id,
         count(*) as credits_count,
-        count(margin) as margins_count,
-    {%- for model in models %}
-    sum(credit_{{ model }}) as conversions_{{ model }},
-    sum(credit_{{ model }} * revenue) as revenue_{{ model }},
-    sum(credit_{{ model }} * margin) as margin_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in models %}
+        sum(credit_{{ model }}) as conversions_{{ model }},
+        sum(credit_{{ model }} * revenue) as revenue_{{ model }},
+        sum(credit_{{ model }} * margin) as margin_{{ model }},
+        {%- endfor %}
+        count(margin) as margins_count
     from credited
     group by attribution_scope, conversion_type, {{ month }}, channel, campaign
     {%- if not loop.last %}

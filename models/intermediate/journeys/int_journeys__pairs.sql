@@ -1,8 +1,7 @@
--- One row per conversion x eligible touchpoint before it.
--- A touch counts when it is at or before the conversion, and not older than the lookback or still
--- within its own
--- eligible_until; where the journey begins after the last conversion of the type, later than that
--- one. A touch of a type with a lookback of its own (var touch_lookback_days) counts by the shorter.
+-- One row per conversion x eligible touchpoint before it. A touch counts when it is at or before
+-- the conversion, and not older than the lookback or still within its own eligible_until; where the
+-- journey begins after the last conversion of the type, later than that one. A touch of a type with
+-- a lookback of its own (var touch_lookback_days) counts by the shorter.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',

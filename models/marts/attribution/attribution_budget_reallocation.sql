@@ -1,6 +1,7 @@
 -- One row per attribution model x scope x conversion type x month x dimension x channel x campaign:
--- what the model would move if the month's spend followed the revenue that it credits. It divides what
--- was spent, so the moves of a month add up to 0; it does not know what more spend would bring.
+-- what the model would move if the month's spend followed the revenue that it credits. It divides
+-- what was spent, so the moves of a month add up to 0; it does not know what more spend would
+-- bring.
 with roi as (
     select * from {{ ref('attribution_roi') }}
     where

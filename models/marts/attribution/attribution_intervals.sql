@@ -51,12 +51,11 @@ of_people as (
         tactic,
         converted_month,
         is_in_last_28_days,
-        is_in_last_90_days,
-    {%- for model in models %}
-    sum(credit_{{ model }}) as conversions_{{ model }},
-    sum(credit_{{ model }} * revenue) as revenue_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in models %}
+        sum(credit_{{ model }}) as conversions_{{ model }},
+        sum(credit_{{ model }} * revenue) as revenue_{{ model }},
+        {%- endfor %}
+        is_in_last_90_days
     from apportioned
     group by
         person,
@@ -78,12 +77,11 @@ of_replicates as (
         of_people.tactic,
         of_people.converted_month,
         of_people.is_in_last_28_days,
-        of_people.is_in_last_90_days,
-    {%- for model in models %}
-    sum(draws.times * of_people.conversions_{{ model }}) as conversions_{{ model }},
-    sum(draws.times * of_people.revenue_{{ model }}) as revenue_{{ model }}
-    {{- ',' if not loop.last }}
-    {%- endfor %}
+        {%- for model in models %}
+        sum(draws.times * of_people.conversions_{{ model }}) as conversions_{{ model }},
+        sum(draws.times * of_people.revenue_{{ model }}) as revenue_{{ model }},
+        {%- endfor %}
+        of_people.is_in_last_90_days
     from of_people
     inner join draws
         on of_people.person = draws.person
@@ -329,11 +327,21 @@ dimensioned as (
 ),
 
 of_periods as (
-    {%- set keys = 'attribution_model, attribution_scope, conversion_type, dimension, dimension_value' %}
+    {%- set keys = (
+        'attribution_model, attribution_scope, conversion_type, dimension, dimension_value'
+    ) %}
     {%- for period, first_day, condition in [
         ('month', 'converted_month', 'true'),
-        ('last_28_days', "cast(" ~ as_of() ~ " - " ~ days_interval(28) ~ " as date)", 'is_in_last_28_days'),
-        ('last_90_days', "cast(" ~ as_of() ~ " - " ~ days_interval(90) ~ " as date)", 'is_in_last_90_days'),
+        (
+            'last_28_days',
+            'cast(' ~ as_of() ~ ' - ' ~ days_interval(28) ~ ' as date)',
+            'is_in_last_28_days',
+        ),
+        (
+            'last_90_days',
+            'cast(' ~ as_of() ~ ' - ' ~ days_interval(90) ~ ' as date)',
+            'is_in_last_90_days',
+        ),
     ] %}
     select
         {{ keys }},
@@ -394,12 +402,11 @@ spread as (
         dimension,
         dimension_value,
         period,
-        period_started_on,
-    {%- for measure in ['conversions', 'revenue'] %}
-    percentile_cont(0.025) within group (order by {{ measure }}) as {{ measure }}_ci_low,
-    percentile_cont(0.975) within group (order by {{ measure }}) as {{ measure }}_ci_high
-    {{- ',' if not loop.last }}
-    {%- endfor %}
+        {%- for measure in ['conversions', 'revenue'] %}
+        percentile_cont(0.025) within group (order by {{ measure }}) as {{ measure }}_ci_low,
+        percentile_cont(0.975) within group (order by {{ measure }}) as {{ measure }}_ci_high,
+        {%- endfor %}
+        period_started_on
     from drawn
     group by
         attribution_model,

@@ -1,14 +1,15 @@
 -- One row per attribution model x conversion type, of the run: how well the credit of a training
--- period tells which journeys of the 28 days after it convert, and how steady it is.
--- The training period ends and the 28 days begin where the outcome of every journey is known by now.
+-- period tells which journeys of the 28 days after it convert, and how steady it is. The training
+-- period ends and the 28 days begin where the outcome of every journey is known by now.
 {%- set models = attribution_models() %}
+{%- set training_days = attribution_setting('training_days', 1, 36500) %}
 with types as (
     select
         conversion_type,
         {{ as_of() }} - {{ days_interval('lookback_days') }} as heldout_until,
         {{ as_of() }} - {{ days_interval('lookback_days + 28') }} as heldout_from,
         {{ as_of() }}
-        - {{ days_interval('lookback_days + 28 + ' ~ attribution_setting('training_days', 1, 36500)) }}
+        - {{ days_interval('lookback_days + 28 + ' ~ training_days) }}
             as training_from
     from {{ ref('int_conversions__types') }}
 ),
@@ -73,11 +74,10 @@ training_credits as (
     select
         apportioned.conversion_type,
         apportioned.element,
-        cast(date_trunc('week', apportioned.converted_at) as date) as converted_week,
-    {%- for model in models %}
-    sum(apportioned.credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in models %}
+        sum(apportioned.credit_{{ model }}) as credit_{{ model }},
+        {%- endfor %}
+        cast(date_trunc('week', apportioned.converted_at) as date) as converted_week
     from {{ ref('int_attribution__apportioned') }} as apportioned
     inner join journeys
         on apportioned.conversion_id = journeys.journey_id
@@ -93,12 +93,11 @@ training_credits as (
 mean_credits as (
     select
         training_touches.conversion_type,
-        training_touches.element,
-    {%- for model in models %}
-    coalesce(sum(training_credits.credit_{{ model }}), 0e0)
-    / max(training_touches.touches_count) as credit_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in models %}
+        coalesce(sum(training_credits.credit_{{ model }}), 0e0)
+        / max(training_touches.touches_count) as credit_{{ model }},
+        {%- endfor %}
+        training_touches.element
     from training_touches
     left join training_credits
         on
@@ -111,11 +110,10 @@ scores as (
     select
         elements_of_journeys.journey_id,
         elements_of_journeys.conversion_type,
-        elements_of_journeys.is_converted,
-    {%- for model in models %}
-    sum(coalesce(mean_credits.credit_{{ model }}, 0e0)) as score_{{ model }}
-    {{- ',' if not loop.last }}
-    {%- endfor %}
+        {%- for model in models %}
+        sum(coalesce(mean_credits.credit_{{ model }}, 0e0)) as score_{{ model }},
+        {%- endfor %}
+        elements_of_journeys.is_converted
     from elements_of_journeys
     left join mean_credits
         on

@@ -1,6 +1,6 @@
--- One row per attribution model x scope x conversion type x month x dimension x channel x campaign x
--- date basis: what was credited, what was spent, and what came of it. Spend without credit and credit
--- without spend both stay; spend that nobody told of is null, never 0.
+-- One row per attribution model x scope x conversion type x month x dimension x channel x campaign
+-- x date basis: what was credited, what was spent, and what came of it. Spend without credit and
+-- credit without spend both stay; spend that nobody told of is null, never 0.
 {%- set models = attribution_models() %}
 with monthly as (
     select * from {{ ref('int_attribution__monthly') }}
@@ -61,13 +61,12 @@ summed as (
         dimension,
         channel,
         spend_campaign_id as campaign_id,
-        sum(credits_count) = sum(margins_count) as is_margin_known,
-    {%- for model in models %}
-    sum(conversions_{{ model }}) as conversions_{{ model }},
-    sum(revenue_{{ model }}) as revenue_{{ model }},
-    sum(margin_{{ model }}) as margin_{{ model }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for model in models %}
+        sum(conversions_{{ model }}) as conversions_{{ model }},
+        sum(revenue_{{ model }}) as revenue_{{ model }},
+        sum(margin_{{ model }}) as margin_{{ model }},
+        {%- endfor %}
+        sum(credits_count) = sum(margins_count) as is_margin_known
     from dimensioned
     group by
         date_basis,

@@ -1,5 +1,5 @@
--- One row per conversion type x kind of path x path: how many closed journeys took it, and what came
--- of them. A path is a list, so that no character in a channel's name can break it.
+-- One row per conversion type x kind of path x path: how many closed journeys took it, and what
+-- came of them. A path is a list, so that no character in a channel's name can break it.
 with journeys as (
     select
         conversion_id,

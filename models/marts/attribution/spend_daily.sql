@@ -1,5 +1,5 @@
--- One row per day x channel x campaign of advertising, with what was spent on it.
--- Rows of one day, channel, campaign and content that landed in several files are those of the last.
+-- One row per day x channel x campaign of advertising, with what was spent on it. Rows of one day,
+-- channel, campaign and content that landed in several files are those of the last.
 with landed as (
     select
         ad_spend.*,
@@ -25,7 +25,9 @@ valued as (
         landed.spend_date,
         coalesce(lower(trim(landed.channel)), campaigns.channel, 'unclassified') as channel,
         coalesce(landed.campaign_id, '(none)') as campaign_id,
-        {{ in_reporting_currency('landed.spend', 'upper(trim(landed.currency))', 'exchange_rates') }}
+        {{ in_reporting_currency(
+            'landed.spend', 'upper(trim(landed.currency))', 'exchange_rates'
+        ) }}
             as spend,
         landed.impressions,
         landed.clicks
