@@ -15,10 +15,12 @@
 {%- endmacro %}
 
 {% macro default__path_collapsed(path) -%}
-    list_filter(
-        {{ path }},
-        lambda element, place:
-        place = 1 or element is distinct from ({{ path }})[place - 1]
+    list_transform(
+        list_filter(
+            range(1, len({{ path }}) + 1),
+            lambda place: place = 1 or ({{ path }})[place] is distinct from ({{ path }})[place - 1]
+        ),
+        lambda place: ({{ path }})[place]
     )
 {%- endmacro %}
 
@@ -29,9 +31,12 @@
 {%- endmacro %}
 
 {% macro default__path_first_occurrences(path) -%}
-    list_filter(
-        {{ path }},
-        lambda element, place: list_position({{ path }}, element) = place
+    list_transform(
+        list_filter(
+            range(1, len({{ path }}) + 1),
+            lambda place: list_position({{ path }}, ({{ path }})[place]) = place
+        ),
+        lambda place: ({{ path }})[place]
     )
 {%- endmacro %}
 
@@ -68,9 +73,9 @@
 {% macro default__path_without_trailing(path, element) -%}
     case
         when len(list_filter({{ path }}, lambda other: other is distinct from {{ element }})) > 0
-            then list_slice({{ path }}, 1, list_max(list_transform(
-                {{ path }},
-                lambda other, place: case when other is distinct from {{ element }} then place else 0 end
+            then list_slice({{ path }}, 1, list_max(list_filter(
+                range(1, len({{ path }}) + 1),
+                lambda place: ({{ path }})[place] is distinct from {{ element }}
             )))
         else {{ path }}
     end

@@ -197,23 +197,29 @@ weekly_shares as (
 -- An element without credit in one of two weeks has a share of 0 there.
 moves as (
     select
-        coalesce(before.attribution_model, after.attribution_model) as attribution_model,
-        coalesce(before.conversion_type, after.conversion_type) as conversion_type,
-        coalesce(before.converted_week + 7, after.converted_week) as converted_week,
-        sum(abs(coalesce(after.credit_share, 0e0) - coalesce(before.credit_share, 0e0))) / 2e0
-            as moved_share,
-        count(before.element) > 0 and count(after.element) > 0 as are_both_weeks_there
-    from weekly_shares as before
-    full outer join weekly_shares as after
+        coalesce(earlier_shares.attribution_model, later_shares.attribution_model)
+            as attribution_model,
+        coalesce(earlier_shares.conversion_type, later_shares.conversion_type) as conversion_type,
+        coalesce(earlier_shares.converted_week + 7, later_shares.converted_week) as converted_week,
+        sum(
+            abs(
+                coalesce(later_shares.credit_share, 0e0)
+                - coalesce(earlier_shares.credit_share, 0e0)
+            )
+        ) / 2e0 as moved_share,
+        count(earlier_shares.element) > 0 and count(later_shares.element) > 0
+            as are_both_weeks_there
+    from weekly_shares as earlier_shares
+    full outer join weekly_shares as later_shares
         on
-            before.attribution_model = after.attribution_model
-            and before.conversion_type = after.conversion_type
-            and before.converted_week + 7 = after.converted_week
-            and before.element = after.element
+            earlier_shares.attribution_model = later_shares.attribution_model
+            and earlier_shares.conversion_type = later_shares.conversion_type
+            and earlier_shares.converted_week + 7 = later_shares.converted_week
+            and earlier_shares.element = later_shares.element
     group by
-        coalesce(before.attribution_model, after.attribution_model),
-        coalesce(before.conversion_type, after.conversion_type),
-        coalesce(before.converted_week + 7, after.converted_week)
+        coalesce(earlier_shares.attribution_model, later_shares.attribution_model),
+        coalesce(earlier_shares.conversion_type, later_shares.conversion_type),
+        coalesce(earlier_shares.converted_week + 7, later_shares.converted_week)
 ),
 
 steadiness as (
