@@ -62,7 +62,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple]:
     return {row[0]: row[1:] for row in rows}
 
 
-@pytest.mark.parametrize(("number", "origin"), enumerate(origins()), ids=str)
+@pytest.mark.parametrize(("number", "origin"), list(enumerate(origins())), ids=str)
 def test_channel(found: dict[str, tuple], number: int, origin: dict[str, str]) -> None:
     assert found[f"e{number}"][0] == origin["channel"]
 

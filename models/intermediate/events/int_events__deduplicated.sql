@@ -46,19 +46,31 @@ with_people as (
     {{ identified('first_copies', ['user_id', 'email', 'phone', 'anonymous_id']) }}
 ),
 
+-- Each part of a URL is taken out once.
+with_url_parts as (
+    select
+        {%- for tag in tags %}
+        case when page_url like '%utm_%' then {{ url_parameter('page_url', tag) }} end
+            as page_{{ tag }},
+        {%- endfor %}
+        {{ url_click_id('page_url') }} as page_click_id,
+        {{ url_host('page_url') }} as page_host,
+        {{ url_host('referrer_url') }} as referring_host,
+        with_people.*
+    from with_people
+),
+
 -- A page's own tags count where the event has none.
 with_tags as (
     select
         {%- for tag in tags %}
         case
             when coalesce({{ tags | join(', ') }}) is not null then {{ tag }}
-            when page_url like '%utm_%' then {{ url_parameter('page_url', tag) }}
+            else {{ url_decoded('page_' ~ tag) }}
         end as said_{{ tag }},
         {%- endfor %}
-        {{ url_site('page_url') }} as page_site,
-        {{ url_site('referrer_url') }} as referrer_site,
-        with_people.*
-    from with_people
+        with_url_parts.*
+    from with_url_parts
 ),
 
 named as (
@@ -73,13 +85,19 @@ named as (
         nullif(lower(trim(with_tags.said_utm_campaign)), '') as origin_campaign,
         coalesce(
             with_tags.click_id_name,
-            {{ url_click_id('with_tags.page_url') }},
+            nullif(lower(with_tags.page_click_id), ''),
             case when with_tags.has_click_id then 'click' end
         ) as click_id_kind,
         -- A referrer on the same site is the site itself.
         case
-            when coalesce(with_tags.referrer_site <> with_tags.page_site, true)
-                then {{ url_host('with_tags.referrer_url') }}
+            when with_tags.referring_host = '' then null
+            when
+                with_tags.page_host in (
+                    with_tags.referring_host, 'www.' || with_tags.referring_host
+                )
+                or 'www.' || with_tags.page_host = with_tags.referring_host
+                then null
+            else with_tags.referring_host
         end as referrer_host,
         coalesce(
             nullif(lower(trim(with_tags.device_type)), ''), user_agents.device_type
@@ -113,9 +131,9 @@ final as (
         user_key,
         device_key,
         session_id as source_session_id,
-        coalesce(campaign_id, said_utm_campaign) as campaign_id,
+        coalesce(campaign_id, nullif(said_utm_campaign, '')) as campaign_id,
         ad_id,
-        coalesce(content_id, said_utm_content) as content_id,
+        coalesce(content_id, nullif(said_utm_content, '')) as content_id,
         template_id,
         variant_id,
         experiment_id,
@@ -140,7 +158,7 @@ final as (
             when occurred_at >= {{ as_of() }} then 'not_yet'
             when is_consented = false then 'no_consent'
             when is_bot then 'bot'
-            when {{ is_internal('ip', url_host('page_url'), 'user_key') }} then 'internal'
+            when {{ is_internal('ip', 'page_host', 'user_key') }} then 'internal'
         end as exclusion_reason,
         ---------- numbers
         value,
