@@ -6,7 +6,7 @@ from apportion.datasets import Column
 
 _FAMILIES = {
     "VARCHAR": "text",
-    "JSON": "text",
+    "JSON": "nested",
     "ENUM": "text",
     "TINYINT": "integer",
     "SMALLINT": "integer",
