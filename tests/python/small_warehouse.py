@@ -45,7 +45,8 @@ select
     120, 120, 0, created_at, created_at
 from raw._batches;
 insert into ops.source_freshness
-select '{RUN_ID}', dataset, timestamp '2026-01-30 23:00', created_at, 120, 'updated', created_at
+select
+    '{RUN_ID}', dataset, timestamp '2026-01-30 23:00', created_at, 120, 'updated', created_at, 0
 from raw._batches;
 insert into ops.run_log values ('{RUN_ID}', 'load', 'done', null, 480, timestamp '2026-01-31', 1);
 """

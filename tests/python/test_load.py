@@ -863,6 +863,37 @@ def test_freshness_of_every_dataset(world):
     ) == [(len(DATASETS) - 1, "empty")]
 
 
+def test_sources_are_stale_by_their_last_row_or_their_last_load(world):
+    world.put("vars.yml", "stale_after_days: {orders: 3, events: 1.5, refunds: 3}")
+    world.put("orders/a.csv", ORDERS + "1,2024-01-02T12:00:00,5,u\n")
+    world.put("events/a.csv", "event_name,occurred_at\nx,2024-01-05T12:00:00\n")
+    world.put("contacts/a.csv", "contact_id\n1\n")
+    query = (
+        "select dataset, status, days_overdue from ops.source_freshness where run_id = ?"
+        " and dataset in ('orders', 'events', 'refunds', 'contacts') order by dataset"
+    )
+    world.load(run_id="r1")
+    assert world.rows(query, "r1") == [
+        ("contacts", "updated", None),
+        ("events", "updated", 0),
+        ("orders", "stale", 0.5),
+        ("refunds", "empty", None),
+    ]
+    with warehouse.connect(world.settings.warehouse) as connection:
+        connection.execute("update raw.events set _loaded_at = _loaded_at - interval 36 hours")
+    world.load(run_id="r2")
+    status, overdue = world.rows(query, "r2")[1][1:]
+    assert status == "stale" and 0 < overdue < 0.1
+
+
+@pytest.mark.parametrize("text", ["{oders: 3}", "{orders: soon}", "3"])
+def test_stale_after_days_that_is_none_is_wrong_usage(world, text):
+    world.put("vars.yml", f"stale_after_days: {text}")
+    world.put("orders/a.csv", ORDERS + "1,2024-01-02T12:00:00,5,u\n")
+    with pytest.raises(UsageError):
+        world.load()
+
+
 @pytest.mark.parametrize("salt", [b"short", b"x" * 64, b"long" * 40])
 def test_hmac_pads_give_the_standard_hash(salt):
     inner, outer = ledger.hmac_pads(salt)

@@ -7,25 +7,39 @@
     on_schema_change='fail'
 ) }}
 {%- set tags = ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content'] %}
-with landed as (
-    select * from {{ ref('int_events__landed') }}
+with places as (
+    select
+        event_id,
+        received_at,
+        file_seq,
+        row_number
+    from {{ ref('int_events__landed') }}
     where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
+-- Over the places alone: whole rows would be sorted with all that they hold.
 ranked as (
     select
-        landed.*,
+        places.*,
         row_number() over (
             partition by event_id
             order by received_at nulls last, file_seq, row_number
         ) as copy_number,
         count(*) over (partition by event_id) as copies_count
-    from landed
+    from places
 ),
 
 first_copies as (
-    select * from ranked
-    where copy_number = 1
+    select
+        landed.*,
+        ranked.copies_count
+    from {{ ref('int_events__landed') }} as landed
+    inner join ranked
+        on
+            landed.event_id = ranked.event_id
+            and landed.file_seq = ranked.file_seq
+            and landed.row_number = ranked.row_number
+    where ranked.copy_number = 1
 ),
 
 with_people as (
