@@ -97,9 +97,12 @@ def _moment(value: str, source: str, limit: str = _LATEST_SECOND) -> str:
         rf"regexp_replace({value}, '^(\d{{4}})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)',"
         r" '\1-\2-\3T\4:\5:\6')"
     )
+    # Some write a space before the offset.
+    closed_up = f"replace(replace({value}, ' +', '+'), ' -', '-')"
     return (
         rf"case when regexp_matches({value}, '^\d{{4}}-\d')"
-        f" then try_cast({value} as timestamptz) at time zone 'UTC'"
+        f" then coalesce(try_cast({value} as timestamptz), try_cast({closed_up} as timestamptz))"
+        " at time zone 'UTC'"
         rf" when regexp_full_match({value}, '-?\d+(\.\d*)?([eE][+]?\d+)?') then {numeric}"
         rf" when regexp_matches({value}, '^\d{{8}}T\d{{6}}')"
         f" then try_cast({basic} as timestamptz) at time zone 'UTC' end"

@@ -151,6 +151,7 @@ class _Loader:
         self.aliases = readers.read_aliases(ALIASES)
         self.files = self.rows = self.quarantined = 0
         self.duplicates: set[Path] = set()
+        self.retried: list[str] = []
         self.failed: dict[Path, str] = {}
 
     def run(self) -> str:
@@ -169,12 +170,33 @@ class _Loader:
         # Replaced content first: only then is it known which contents the warehouse holds.
         for file in [file for file in files if self._is_replaced(file)] + files:
             self._bring(file)
+        self._read_by_new_names()
         if self.failed and not any(entry.sha256 for entry in self.ledger.entries.values()):
             raise ApportionError(
                 f"no file of {landing} could be read: {_some(list(self.failed.values()))}",
                 "mend or remove it; raw._quarantine names every file and its reason",
             )
         return self._line(len(found), strangers)
+
+    def _read_by_new_names(self) -> None:
+        """Read files again of which a header means another column now than when they were read."""
+        read = self.connection.execute(
+            "select dataset, header, column_name, list(distinct path) from raw._file_columns"
+            " inner join raw._files using (file_seq) where status = 'loaded' group by all"
+        ).fetchall()
+        renamed = {
+            (dataset, path)
+            for dataset, header, column, paths in read
+            if dataset in DATASETS
+            and (self._headers(DATASETS[dataset]).column(header) or "extra") != column
+            for path in paths
+        }
+        for dataset, path in sorted(renamed):
+            quarantined = self.connection.execute(
+                "select rows_quarantined from raw._files where dataset = ? and path = ?",
+                [dataset, path],
+            ).fetchone()[0]
+            self.retried.append(self._retry(DATASETS[dataset], Path(path), quarantined))
 
     def retry(self, paths: Sequence[Path]) -> list[str]:
         """Read files again whose rows are in the quarantine; return what became of each."""
@@ -413,6 +435,8 @@ class _Loader:
         unchanged = found - self.files - len(self.duplicates) - len(self.failed)
         if unchanged > 0:
             parts.append(f"{unchanged:,} files unchanged")
+        if self.retried:
+            parts.append(f"by new column aliases: {_some(self.retried)}")
         if self.duplicates:
             parts.append(f"{len(self.duplicates):,} files delivered before under another name")
         if self.failed:

@@ -23,9 +23,10 @@ def show_files(settings: Settings) -> None:
     """
     with _record(settings) as connection:
         found = connection.execute(
-            "select dataset, path, regexp_replace(reason, '''.*''' is not ', '... is not ', 'g')"
+            "select dataset, path, regexp_replace(reason, $quoted, '... is not ', 'g')"
             " as reason, count(*), min(line) from raw._quarantine group by all"
-            " order by path, count(*) desc, reason"
+            " order by path, count(*) desc, reason",
+            {"quoted": "'.*?' is not "},
         ).fetchall()
     if not found:
         output().print("the quarantine is empty")

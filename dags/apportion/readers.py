@@ -22,7 +22,7 @@ from apportion.datasets import NOUNS, Column, Dataset
 from apportion.lines import Unreadable, glob_free
 from apportion.warehouse import identifier, literal
 
-FORMATS = ("jsonl", "ndjson", "json", "csv", "parquet")
+FORMATS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet")
 COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
 
 # rows; of a file with more bad rows than this, all lines are read.
@@ -167,7 +167,7 @@ def read(
         typed.write(
             "select 1 as row_number, 1 as line, 1 as last_line, '' as raw_text where false", []
         )
-    elif kind == "csv":
+    elif kind in ("csv", "tsv"):
         _read_csv(typed, path, head, scratch)
     else:
         _read_json(typed, path, head)
