@@ -52,7 +52,10 @@ class Shape:
         best: list[str] = []
         chosen, most = ",", -1
         for delimiter in _DELIMITERS:
-            names = next(csv.reader([header], delimiter=delimiter))
+            try:
+                names = next(csv.reader([header], delimiter=delimiter))
+            except csv.Error as error:
+                raise Unreadable(f"line {skip}: the header is not CSV: {error}") from error
             known = len({column(name) for name in names} - {None})
             if known > most:
                 best, chosen, most = names, delimiter, known
@@ -247,19 +250,22 @@ def _judge(connection: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     connection.execute(
         "create or replace temp table landed_counted as select *,"
         f" 1 + length({unquoted}) - length(replace({unquoted}, {delimiter}, '')) as values_count,"
+        f" contains({unquoted}, chr(13)) as has_return,"
         f" strlen(text) > {_MAX_RECORD} as is_too_long from landed_spans"
     )
     expected = len(shape.names)
     connection.execute(
         "insert into landed_rejects select line,"
-        " case when is_too_long then 'longer than 64 MB' else"
+        " case when is_too_long then 'longer than 64 MB'"
+        " when has_return then 'a carriage return within the line' else"
         f" values_count || ' values where the header has {expected}' end, text"
-        f" from landed_counted where values_count <> {expected} or is_too_long"
+        f" from landed_counted where values_count <> {expected} or is_too_long or has_return"
     )
     connection.execute(
         "create or replace temp table landed_spans as select"
         " row_number() over (order by line) as row_number, line, last_line, text"
         f" from landed_counted where values_count = {expected} and not is_too_long"
+        " and not has_return"
     )
 
 

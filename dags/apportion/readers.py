@@ -160,7 +160,11 @@ def read(
     )
     typed = Typed(connection, headers, latest)
     if kind == "parquet":
-        _read_parquet(typed, path)
+        try:
+            _read_parquet(typed, path)
+        except (duckdb.InvalidInputException, duckdb.IOException) as error:
+            what = str(error).splitlines()[0].replace(str(path), "it")
+            raise Unreadable(f"broken Parquet: {what}") from error
         return typed.columns
     head = _head(path)
     if not head.strip():
@@ -199,7 +203,8 @@ def _head(path: Path) -> bytes:
         if head.startswith(magic):
             raise Unreadable(f"not text: this is {what}")
     if b"\0" in head[:1024]:
-        raise Unreadable("not text: it holds NUL bytes")
+        line = head[: head.index(b"\0")].count(b"\n") + 1
+        raise Unreadable(f"not text: it holds NUL bytes, first in line {line}")
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
