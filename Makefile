@@ -28,10 +28,10 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit lint format docs lock clean
+.PHONY: help environment run airflow test soak bench-load unit lint format docs lock clean
 
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'make run takes DATASET=complete_journey or LANDING=dir, and DATA=dir, DATE=YYYY-MM-DD,'
 	@echo 'FULL_REFRESH=1. When it stops, the number after "Error" is the exit status of the night:'
@@ -78,8 +78,12 @@ unit: $(ENVIRONMENT)
 	@$(BIN)/apportion run --data $(SMALL)
 	@$(BIN)/apportion dbt --data $(SMALL) --quiet test --select test_type:unit
 
-soak: $(ENVIRONMENT) ## Random nights against full refreshes, more of them than make test (RUNS=10)
+soak: $(ENVIRONMENT) ## More than make test: random nights against full refreshes (RUNS=10), fuzzed files (FILES=10000)
 	@APPORTION_SOAK=$(or $(RUNS),10) $(BIN)/python -m pytest tests/python/test_nights.py
+	@APPORTION_FUZZ=$(or $(FILES),10000) $(BIN)/python -m pytest -s tests/python/test_fuzz.py
+
+bench-load: $(ENVIRONMENT) ## Loading and staging 10 million events against DuckDB merely reading them
+	@$(BIN)/python tests/bench/bench_load.py
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)
