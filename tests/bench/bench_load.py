@@ -25,7 +25,7 @@ import pyarrow
 from rich.console import Console
 from rich.table import Table
 
-from apportion import load, transform, warehouse
+from apportion import built, load, transform, warehouse
 from apportion.datasets import DATASETS
 from apportion.errors import ApportionError
 from apportion.night import Night
@@ -115,10 +115,11 @@ def land_and_stage(name: str) -> None:
     """Load a format, build the models of events, and read what they give each event."""
     land(name)
     settings = installation(name)
+    built.forget(settings)
     arguments = ["build", "--exclude-resource-type", "test", "unit_test", "--select"]
     result = transform.invoke(settings, [*arguments, "+int_events__classified"], quiet=True)
     if not result.success:
-        raise ApportionError(f"the models of events do not build: {result.exception}")
+        raise ApportionError(f"the models of events do not build: {settings.logs / 'dbt'}")
     with warehouse.connect(settings.warehouse) as connection:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(
