@@ -129,10 +129,17 @@ def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) 
         f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
         for dataset, moment in _clocked_moments()
     )
+    # A record is added to; a night that is built again finds its rows in it.
+    connection.execute(
+        "insert into ops.identity_changes select * from intermediate.int_identity__changed"
+        " except select * from ops.identity_changes"
+    )
     for table, select in {
         "built_files": f"select file_seq, content_key, file_seq in ({later}) from ({_RELEASED})",
         "built_identifiers": "select identifier_type, identifier_hash, user_key"
         " from intermediate.int_identity__identifiers",
+        "built_stints": "select identifier_type, identifier_hash, user_key, started_at, ended_at"
+        " from intermediate.int_identity__stints",
         "built_types": "select conversion_type from intermediate.int_conversions__types",
         "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
         " value, currency, converted_at from intermediate.int_conversions__events",
@@ -194,6 +201,12 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         "built_stages": "stage varchar, digest varchar, run_id varchar",
         "built_files": "file_seq bigint, content_key varchar, is_open boolean",
         "built_identifiers": "identifier_type varchar, identifier_hash varchar, user_key varchar",
+        "built_stints": "identifier_type varchar, identifier_hash varchar, user_key varchar,"
+        " started_at timestamp, ended_at timestamp",
+        "identity_changes": "identifier_type varchar, identifier_hash varchar,"
+        " old_user_key varchar, new_user_key varchar, kind varchar, reason varchar,"
+        " evidence varchar, evidence_count bigint, evidence_first_seen_at timestamp,"
+        " changed_at timestamp",
         "built_types": "conversion_type varchar",
         "built_event_conversions": "conversion_type varchar, conversion_source_key varchar,"
         " user_key varchar, value decimal(18, 4), currency varchar, converted_at timestamp",

@@ -1,62 +1,51 @@
--- One row per pair of identifiers that were seen together.
--- Of the identifiers of a combination, each is linked to the strongest one: enough to connect them
--- all.
-{%- set types = identifier_types() %}
-with observed as (
-    select * from {{ ref('int_identity__observed') }}
+-- One row per pair of identifiers that were seen together, the stronger kind as the source.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source_node', 'target_node'],
+    on_schema_change='fail'
+) }}
+with evidence as (
+    select * from {{ ref('int_identity__evidence') }}
 ),
 
-nodes as (
-    select * from {{ ref('int_identity__nodes') }}
+{%- if is_incremental() %}
+
+changed_pairs as (
+    select distinct
+        source_node,
+        target_node
+    from evidence
+    where {{ only_affected('file_seq', 'int_nights__changed_files', 'file_seq') }}
 ),
 
-anchored as (
-    select
-        observed.*,
-        case
-            {%- for identifier_type in types %}
-            when {{ identifier_type }} is not null then '{{ identifier_type }}'
-            {%- endfor %}
-        end as anchor_type,
-        coalesce({{ types | join(', ') }}) as anchor_value
-    from observed
+taken_in as (
+    select evidence.*
+    from evidence
+    inner join changed_pairs
+        on
+            evidence.source_node = changed_pairs.source_node
+            and evidence.target_node = changed_pairs.target_node
 ),
+{%- else %}
 
-pairs as (
-    {%- for identifier_type in types[1:] %}
-    select
-        anchor_type,
-        anchor_value,
-        '{{ identifier_type }}' as linked_type,
-        {{ identifier_type }} as linked_value,
-        evidence_count,
-        first_seen_at,
-        last_seen_at
-    from anchored
-    where
-        {{ identifier_type }} is not null
-        and anchor_type <> '{{ identifier_type }}'
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+taken_in as (
+    select * from evidence
 ),
+{%- endif %}
 
 final as (
     select
-        anchors.node as source_node,
-        linked.node as target_node,
-        cast(sum(pairs.evidence_count) as bigint) as evidence_count,
-        min(pairs.first_seen_at) as first_seen_at,
-        max(pairs.last_seen_at) as last_seen_at
-    from pairs
-    inner join nodes as anchors
-        on
-            pairs.anchor_type = anchors.identifier_type
-            and pairs.anchor_value = anchors.identifier_value
-    inner join nodes as linked
-        on
-            pairs.linked_type = linked.identifier_type
-            and pairs.linked_value = linked.identifier_value
-    group by anchors.node, linked.node
+        source_node,
+        target_node,
+        min(source_rank) as source_rank,
+        min(target_rank) as target_rank,
+        cast(sum(evidence_count) as bigint) as evidence_count,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at,
+        {{ changed_now() }} as changed_at
+    from taken_in
+    group by source_node, target_node
 )
 
 select * from final

@@ -19,12 +19,43 @@ changed as (
     where identifiers.user_key is distinct from built_identifiers.user_key
 ),
 
+-- Who has had a device at another time than the last night knew.
+stints as (
+    select
+        identifier_type,
+        identifier_hash,
+        user_key,
+        started_at,
+        ended_at
+    from {{ ref('int_identity__stints') }}
+),
+
+built_stints as (
+    select * from {{ source('built', 'built_stints') }}
+),
+
+changed_stints as (
+    (
+        select * from stints
+        except
+        select * from built_stints
+    )
+    union all
+    (
+        select * from built_stints
+        except
+        select * from stints
+    )
+),
+
 final as (
     select old_user_key as user_key from changed
     where old_user_key is not null
     union
     select new_user_key as user_key from changed
     where new_user_key is not null
+    union
+    select user_key from changed_stints
 )
 
 select * from final

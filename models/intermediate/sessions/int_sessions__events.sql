@@ -61,7 +61,7 @@ with_gaps as (
         session_events.*,
         lag(occurred_at) over visit as previous_at
     from session_events
-    window visit as (partition by visitor_key, source_session_id order by occurred_at, event_id)
+    window visit as (partition by visitor_key, user_key, source_session_id order by occurred_at, event_id)
 ),
 
 -- Periods of activity: what inactivity alone separates.
@@ -79,7 +79,7 @@ with_periods as (
                 else 0
             end
         ) over (
-            partition by visitor_key, source_session_id
+            partition by visitor_key, user_key, source_session_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as period_number
@@ -90,12 +90,12 @@ with_markers as (
     select
         with_periods.*,
         last_value(campaign_marker ignore nulls) over (
-            partition by visitor_key, source_session_id, period_number
+            partition by visitor_key, user_key, source_session_id, period_number
             order by occurred_at, event_id
             rows between unbounded preceding and 1 preceding
         ) as previous_marker,
         row_number() over (
-            partition by visitor_key, source_session_id, period_number
+            partition by visitor_key, user_key, source_session_id, period_number
             order by occurred_at, event_id
         ) as number_in_period
     from with_periods
@@ -114,7 +114,7 @@ with_sessions as (
                 else 0
             end
         ) over (
-            partition by visitor_key, source_session_id
+            partition by visitor_key, user_key, source_session_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as session_number
@@ -142,7 +142,7 @@ final as (
         row_number() over session as event_number
     from with_sessions
     window session as (
-        partition by visitor_key, source_session_id, session_number
+        partition by visitor_key, user_key, source_session_id, session_number
         order by occurred_at, event_id
     )
 )

@@ -1,0 +1,91 @@
+-- One row per device that different people used: they are known by identifiers of the same kind,
+-- and nothing but the device connects them.
+{%- set people = type_ranks(person_types()) %}
+{%- set devices = type_ranks(device_types()) %}
+{%- set built = as_built(this.name) %}
+with device_edges as (
+    select
+        source_node,
+        target_node as device_node,
+        changed_at
+    from {{ ref('int_identity__edges') }}
+    where
+        source_rank in {{ people }}
+        and target_rank in {{ devices }}
+),
+
+known_components as (
+    select * from {{ ref('int_identity__known_components') }}
+    where is_linked
+),
+
+{%- if built is not none %}
+
+-- Devices that were seen with somebody, or with whose people something happened.
+looked_at as (
+    select device_node from device_edges
+    where changed_at >= {{ as_of() }}
+    union
+    select device_edges.device_node
+    from device_edges
+    inner join {{ ref('int_identity__known_components') }} as changed_components
+        on
+            device_edges.source_node = changed_components.node
+            and changed_components.changed_at >= {{ as_of() }}
+),
+{%- endif %}
+
+used_by as (
+    select distinct
+        device_edges.device_node,
+        known_components.component_node
+    from device_edges
+    inner join known_components
+        on device_edges.source_node = known_components.node
+    {%- if built is not none %}
+    where device_edges.device_node in (select looked_at.device_node from looked_at)
+    {%- endif %}
+),
+
+used_by_several as (
+    select
+        used_by.*,
+        count(*) over (partition by device_node) as components_count
+    from used_by
+),
+
+kinds as (
+    select distinct
+        known_components.component_node,
+        nodes.type_rank
+    from known_components
+    inner join {{ ref('int_identity__nodes') }} as nodes
+        on known_components.node = nodes.node
+    where
+        known_components.component_node in (
+            select used_by_several.component_node
+            from used_by_several
+            where used_by_several.components_count > 1
+        )
+),
+
+shared as (
+    select distinct used_by_several.device_node as node
+    from used_by_several
+    inner join kinds
+        on used_by_several.component_node = kinds.component_node
+    where used_by_several.components_count > 1
+    group by used_by_several.device_node, kinds.type_rank
+    having count(*) > 1
+),
+
+final as (
+    select node from shared
+    {%- if built is not none %}
+    union all
+    select node from {{ built }}
+    where node not in (select looked_at.device_node from looked_at)
+    {%- endif %}
+)
+
+select * from final
