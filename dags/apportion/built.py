@@ -123,35 +123,55 @@ def remember(night: Night, stage: str, built_from: str) -> None:
 
 
 def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
-    """Keep what the next night compares with: files, identifiers, types, clock, code and fits."""
-    later = " union ".join(
-        f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
-        f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
-        for dataset, moment in _clocked_moments()
+    """Keep what the next night compares with: files, people, types, clock, code and fits."""
+    remember_people(connection)
+    _replace(
+        connection,
+        {
+            "built_types": "select conversion_type from intermediate.int_conversions__types",
+            "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
+            " value, currency, converted_at from intermediate.int_conversions__events",
+        },
     )
-    # A record is added to; a night that is built again finds its rows in it.
-    connection.execute(
-        "insert into ops.identity_changes select * from intermediate.int_identity__changed"
-        " except select * from ops.identity_changes"
-    )
-    for table, select in {
-        "built_files": f"select file_seq, content_key, file_seq in ({later}) from ({_RELEASED})",
-        "built_identifiers": "select identifier_type, identifier_hash, user_key"
-        " from intermediate.int_identity__identifiers",
-        "built_stints": "select identifier_type, identifier_hash, user_key, started_at, ended_at"
-        " from intermediate.int_identity__stints",
-        "built_types": "select conversion_type from intermediate.int_conversions__types",
-        "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
-        " value, currency, converted_at from intermediate.int_conversions__events",
-    }.items():
-        connection.execute(f"delete from ops.{table}")
-        connection.execute(f"insert into ops.{table} {select}")
     (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
     connection.execute("delete from ops.built_clock")
     connection.execute(
         "insert into ops.built_clock values (?, ?, ?, null, false)",
         [as_of, _definitions(settings), _fits(connection, as_of)],
     )
+
+
+def remember_people(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep which files are in the tables, and who is who; add to the record of merges and splits.
+
+    A night that is built again finds its own rows in the record, and adds none.
+    """
+    later = " union ".join(
+        f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
+        f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
+        for dataset, moment in _clocked_moments()
+    )
+    connection.execute(
+        "insert into ops.identity_changes select * from intermediate.int_identity__changed"
+        " except select * from ops.identity_changes"
+    )
+    _replace(
+        connection,
+        {
+            "built_files": f"select file_seq, content_key, file_seq in ({later})"
+            f" from ({_RELEASED})",
+            "built_identifiers": "select identifier_type, identifier_hash, user_key"
+            " from intermediate.int_identity__identifiers",
+            "built_stints": "select identifier_type, identifier_hash, user_key, started_at,"
+            " ended_at from intermediate.int_identity__stints",
+        },
+    )
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> None:
+    for table, select in tables.items():
+        connection.execute(f"delete from ops.{table}")
+        connection.execute(f"insert into ops.{table} {select}")
 
 
 def _clocked_moments() -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@
     unique_key=['source_node', 'target_node'],
     on_schema_change='fail'
 ) }}
+-- depends_on: {{ ref('int_nights__changed_files') }}
 with evidence as (
     select * from {{ ref('int_identity__evidence') }}
 ),

@@ -2,7 +2,7 @@
 {%- set built = as_built(this.name) %}
 {%- set people = type_ranks(person_types()) %}
 {%- set devices = device_types() %}
--- depends_on: {{ ref('int_nights__changed_files') }}
+-- depends_on: {{ ref('int_nights__changed_files') }}, {{ ref('int_identity__observed') }}
 with nodes as (
     select * from {{ ref('int_identity__nodes') }}
 ),

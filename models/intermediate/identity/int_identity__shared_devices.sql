@@ -21,17 +21,26 @@ known_components as (
 
 {%- if built is not none %}
 
--- Devices that were seen with somebody, or with whose people something happened.
+-- Devices that were seen with somebody, or with somebody of whom something changed: who is known by
+-- one more identifier may be another than thought.
+changed_components as (
+    select distinct component_node
+    from {{ ref('int_identity__known_components') }}
+    where changed_at >= {{ as_of() }}
+),
+
 looked_at as (
     select device_node from device_edges
     where changed_at >= {{ as_of() }}
     union
     select device_edges.device_node
     from device_edges
-    inner join {{ ref('int_identity__known_components') }} as changed_components
-        on
-            device_edges.source_node = changed_components.node
-            and changed_components.changed_at >= {{ as_of() }}
+    inner join {{ ref('int_identity__known_components') }} as their_components
+        on device_edges.source_node = their_components.node
+    where
+        their_components.component_node in (
+            select changed_components.component_node from changed_components
+        )
 ),
 {%- endif %}
 
