@@ -17,82 +17,85 @@
 {% macro connected_components(nodes, links) -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- do label_components(links) -%}
+        {%- do make_component_table('component_labelled',
+            'select nodes.node, nodes.load_order, component_labels.label from ' ~ nodes ~ ' as nodes'
+            ~ ' left join component_labels on nodes.node = component_labels.node') -%}
         {#- Those without a neighbour, about half in customer data, are named without grouping. -#}
         {%- do make_component_table('component_names',
-            'select first_of.label, nodes.node as component_node, first_of.component_order'
-            ~ ' from (select component_labels.label, min(nodes.load_order) as component_order from component_labels'
-            ~ ' inner join ' ~ nodes ~ ' as nodes on component_labels.node = nodes.node group by component_labels.label) as first_of'
-            ~ ' inner join ' ~ nodes ~ ' as nodes on first_of.component_order = nodes.load_order') -%}
+            'select label, min_by(node, load_order) as component_node, min(load_order) as component_order'
+            ~ ' from component_labelled where label is not null group by label') -%}
     {%- endif -%}
     select
-        nodes.node,
-        coalesce(component_names.component_node, nodes.node) as component_node,
-        coalesce(component_names.component_order, nodes.load_order) as component_order
-    from {{ nodes }} as nodes
-    left join component_labels
-        on nodes.node = component_labels.node
+        component_labelled.node,
+        coalesce(component_names.component_node, component_labelled.node) as component_node,
+        coalesce(component_names.component_order, component_labelled.load_order) as component_order
+    from component_labelled
     left join component_names
-        on component_labels.label = component_names.label
+        on component_labelled.label = component_names.label
 {%- endmacro %}
 
 
 {#-
   The same after something changed, at the cost of what changed: only the rows that are new or others than `built`.
 
-  A component that lost nothing is one vertex; one that lost a link, or a node of which stopped or began to link, is
-  dissolved into its nodes and solved again with the links that are left. The graph that is contracted is that small one.
+  A component that lost nothing is one vertex; one of which a node stopped or began to link is dissolved into its nodes and
+  solved again with the links that are left. The graph that is contracted is that small one.
 
   Args:
-    built: relation with node, component_node and component_order, as they were.
-    nodes, links: as of connected_components, as they are; nodes are only ever added.
-    new_links: links of which at least those are in it that were not there; others do no harm.
-    loosened: relation or subquery with node: each that holds a link that is no more.
+    built: relation with node, component_node, component_order and is_linked, as they were.
+    nodes: relation or subquery as of connected_components, as they are; nodes are only ever added.
+    new_nodes: subquery of those of the nodes that may be new, or loaded earlier than was known.
+    edges: relation or subquery with source_node and target_node, also of nodes that do not link; only ever added.
+    new_edges: subquery of those of the edges that may be new.
+    unlinked: relation with node: those that do not link.
 -#}
-{% macro connected_components_after(built, nodes, links, new_links, loosened) -%}
+{% macro connected_components_after(built, nodes, new_nodes, edges, new_edges, unlinked) -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set is_unlinked = 'in (select unlinked.node from ' ~ unlinked ~ ' as unlinked)' -%}
+        {%- do make_component_table('component_freed', 'select node, component_node from ' ~ built ~ ' where not is_linked and node not ' ~ is_unlinked) -%}
         {%- do make_component_table('component_dissolved',
             'select node, component_node from ' ~ built ~ ' where component_node in (select component_node from '
-            ~ built ~ ' where node in (select node from ' ~ loosened ~ ' as loosened))') -%}
-        {%- do make_component_table('component_new_links', 'select source_node, target_node from ' ~ new_links ~ ' as new_links') -%}
-        {#- Nodes that are new, or come before the one that names their component. -#}
+            ~ built ~ ' where is_linked and node ' ~ is_unlinked ~ ') union all select node, component_node from component_freed') -%}
+        {%- do make_component_table('component_new_links', 'select source_node, target_node from ' ~ new_edges ~ ' as new_edges') -%}
+        {%- if count_component_rows('component_freed') > 0 -%}
+            {%- do run_query('insert into component_new_links select source_node, target_node from ' ~ edges ~ ' as edges'
+                ~ ' where source_node in (select node from component_freed) or target_node in (select node from component_freed)') -%}
+        {%- endif -%}
+        {%- do run_query('delete from component_new_links where source_node ' ~ is_unlinked ~ ' or target_node ' ~ is_unlinked) -%}
         {%- do make_component_table('component_touched',
-            'select nodes.node from ' ~ nodes ~ ' as nodes left join ' ~ built ~ ' as built on nodes.node = built.node'
-            ~ ' where built.node is null or nodes.load_order < built.component_order'
-            ~ ' union select node from component_dissolved'
+            'select node from ' ~ new_nodes ~ ' as new_nodes union select node from component_dissolved'
             ~ ' union select source_node from component_new_links union select target_node from component_new_links') -%}
         {%- do make_component_table('component_vertices',
             'select nodes.node, nodes.load_order, built.component_node as old_node, built.component_order as old_order,'
-            ~ ' built.node is null or dissolved.component_node is not null as is_alone,'
-            ~ ' case when built.node is null or dissolved.component_node is not null then nodes.node else built.component_node end as vertex'
+            ~ ' built.node is null or dissolved.node is not null as is_alone,'
+            ~ ' case when built.node is null or dissolved.node is not null then nodes.node else built.component_node end as vertex'
             ~ ' from component_touched inner join ' ~ nodes ~ ' as nodes on component_touched.node = nodes.node'
             ~ ' left join ' ~ built ~ ' as built on nodes.node = built.node'
-            ~ ' left join (select distinct component_node from component_dissolved) as dissolved on built.component_node = dissolved.component_node') -%}
+            ~ ' left join component_dissolved as dissolved on nodes.node = dissolved.node') -%}
         {%- do make_component_table('component_small_links',
             'select sources.vertex as source_node, targets.vertex as target_node from component_new_links as new_links'
             ~ ' inner join component_vertices as sources on new_links.source_node = sources.node'
-            ~ ' inner join component_vertices as targets on new_links.target_node = targets.node'
-            ~ (' union all select links.source_node, links.target_node from ' ~ links ~ ' as links'
-            ~ ' inner join component_dissolved as sources on links.source_node = sources.node'
-            ~ ' inner join component_dissolved as targets on links.target_node = targets.node'
-            if count_component_rows('component_dissolved') > 0 else '')) -%}
+            ~ ' inner join component_vertices as targets on new_links.target_node = targets.node') -%}
+        {%- if count_component_rows('component_dissolved') > 0 -%}
+            {%- do run_query('delete from component_dissolved where node ' ~ is_unlinked) -%}
+            {%- do run_query('insert into component_small_links select edges.source_node, edges.target_node from ' ~ edges ~ ' as edges'
+                ~ ' inner join component_dissolved as sources on edges.source_node = sources.node'
+                ~ ' inner join component_dissolved as targets on edges.target_node = targets.node') -%}
+        {%- endif -%}
         {%- do label_components('component_small_links') -%}
         {#- The first of the nodes that were looked at and of those that name untouched components. -#}
-        {%- do make_component_table('component_candidates',
-            'select coalesce(component_labels.label, vertices.vertex) as label, vertices.vertex, vertices.node, vertices.load_order'
-            ~ ' from component_vertices as vertices left join component_labels on vertices.vertex = component_labels.node'
-            ~ ' union select coalesce(component_labels.label, vertices.vertex), vertices.vertex, vertices.old_node, vertices.old_order'
-            ~ ' from component_vertices as vertices left join component_labels on vertices.vertex = component_labels.node'
-            ~ ' where not vertices.is_alone') -%}
+        {%- do make_component_table('component_labelled',
+            'select vertices.*, coalesce(component_labels.label, vertices.vertex) as label from component_vertices as vertices'
+            ~ ' left join component_labels on vertices.vertex = component_labels.node') -%}
         {%- do make_component_table('component_names',
-            'select first_of.label, first_of.component_order, min(candidates.node) as component_node'
-            ~ ' from (select label, min(load_order) as component_order from component_candidates group by label) as first_of'
-            ~ ' inner join component_candidates as candidates on first_of.label = candidates.label and first_of.component_order = candidates.load_order'
-            ~ ' group by first_of.label, first_of.component_order') -%}
+            'select label, min_by(node, load_order) as component_node, min(load_order) as component_order from ('
+            ~ 'select label, node, load_order from component_labelled'
+            ~ ' union all select label, old_node, old_order from component_labelled where not is_alone'
+            ~ ') as candidates group by label') -%}
         {%- do make_component_table('component_renamed',
-            'select distinct vertices.vertex, vertices.is_alone, names.component_node, names.component_order from component_vertices as vertices'
-            ~ ' left join component_labels on vertices.vertex = component_labels.node'
-            ~ ' inner join component_names as names on coalesce(component_labels.label, vertices.vertex) = names.label'
-            ~ ' where vertices.is_alone or names.component_node <> vertices.old_node or names.component_order <> vertices.old_order') -%}
+            'select distinct labelled.vertex, labelled.is_alone, names.component_node, names.component_order from component_labelled as labelled'
+            ~ ' inner join component_names as names on labelled.label = names.label'
+            ~ ' where labelled.is_alone or names.component_node <> labelled.old_node or names.component_order <> labelled.old_order') -%}
     {%- endif -%}
     select
         built.node,
@@ -117,7 +120,7 @@
 {% macro label_components(links, max_rounds=100) -%}
     {%- set prime = 2147483647 -%}
     {%- set state = namespace(rounds=0, multiplier=1043618065, shift=777767777, edges_count=0) -%}
-    {%- do make_component_table('component_edges', 'select distinct least(source_node, target_node) as low, greatest(source_node, target_node) as high from ' ~ links ~ ' as links where source_node <> target_node') -%}
+    {%- do make_component_table('component_edges', 'select source_node as low, target_node as high from ' ~ links ~ ' as links where source_node <> target_node') -%}
     {%- set state.edges_count = count_component_rows('component_edges') -%}
     {%- for _ in range(max_rounds) if state.edges_count > 0 -%}
         {%- set state.rounds = state.rounds + 1 -%}

@@ -7,30 +7,27 @@
 ) }}
 {%- set people = type_ranks(person_types()) %}
 {%- set nodes = ref('int_identity__nodes') %}
+{%- set edges = ref('int_identity__edges') %}
 {%- set links = ref('int_identity__links') %}
 {%- set unlinked = ref('int_identity__unlinked') %}
 {%- set known_components = ref('int_identity__known_components') %}
 with solved as (
     {%- if is_incremental() %}
-    {%- set released %}(
-        select built.node from {{ this }} as built
-        where not built.is_linked and built.node not in (select unlinked.node from {{ unlinked }} as unlinked)
-    ){% endset %}
     {{ connected_components_after(
         built=this,
         nodes=nodes,
-        links=links,
-        new_links="(select source_node, target_node from " ~ links ~ " where changed_at >= " ~ as_of()
-            ~ " or source_node in " ~ released ~ " or target_node in " ~ released ~ ")",
-        loosened="(select node from " ~ this ~ " where is_linked and node in (select unlinked.node from " ~ unlinked ~ " as unlinked)"
-            ~ " union all " ~ released ~ ")"
+        new_nodes='(select node from ' ~ nodes ~ ' where changed_at >= ' ~ as_of() ~ ')',
+        edges=edges,
+        new_edges='(select source_node, target_node from ' ~ edges ~ ' where changed_at >= ' ~ as_of() ~ ')',
+        unlinked=unlinked
     ) }}
     {%- else %}
     {#- What is connected without devices is so already: one link each. -#}
     {{ connected_components(
         nodes=nodes,
-        links="(select node as source_node, component_node as target_node from " ~ known_components
-            ~ " union all select source_node, target_node from " ~ links ~ " where target_rank not in " ~ people ~ ")"
+        links='(select node as source_node, component_node as target_node from ' ~ known_components
+            ~ ' where node <> component_node union all select source_node, target_node from ' ~ links
+            ~ ' where target_rank not in ' ~ people ~ ')'
     ) }}
     {%- endif %}
 ),

@@ -34,15 +34,13 @@ mailboxes as (
         )
 ),
 
-edges as (
-    select * from {{ ref('int_identity__edges') }}
-),
-
 {%- if is_incremental() %}
 
 changed_edges as (
-    select * from edges
-    where changed_at >= {{ as_of() }}
+    select * from {{ ref('int_identity__edges') }}
+    where
+        changed_at >= {{ as_of() }}
+        and (target_rank in {{ people }} or target_rank in {{ clicks }})
 ),
 
 touched as (
@@ -58,7 +56,7 @@ neighbours as (
         {{ this_end }}_node as node,
         {{ this_end }}_rank as type_rank,
         {{ other_end }}_rank as neighbour_rank
-    from edges
+    from {{ ref('int_identity__edges') }}
     where
         (
             ({{ this_end }}_rank in {{ people }} and {{ other_end }}_rank in {{ people }})

@@ -7,26 +7,26 @@
     on_schema_change='fail'
 ) }}
 {%- set people = type_ranks(person_types()) %}
-{%- set nodes %}(select node, load_order from {{ ref('int_identity__nodes') }} where type_rank in {{ people }}){% endset %}
 {%- set guarded = ref('int_identity__guarded') %}
-{%- set links %}
-    select source_node, target_node from {{ ref('int_identity__edges') }}
-    where
-        target_rank in {{ people }}
-        and source_node not in (select guarded.node from {{ guarded }} as guarded)
-        and target_node not in (select guarded.node from {{ guarded }} as guarded)
-{% endset %}
+{%- set nodes = 'select node, load_order from ' ~ ref('int_identity__nodes') ~ ' where type_rank in ' ~ people %}
+{%- set edges = 'select source_node, target_node from ' ~ ref('int_identity__edges') ~ ' where target_rank in ' ~ people %}
+{%- set is_new = ' and changed_at >= ' ~ as_of() %}
 with solved as (
     {%- if is_incremental() %}
     {{ connected_components_after(
         built=this,
-        nodes=nodes,
-        links="(" ~ links ~ ")",
-        new_links="(" ~ links ~ " and changed_at >= " ~ as_of() ~ ")",
-        loosened="(select node from " ~ this ~ " where is_linked and node in (select guarded.node from " ~ guarded ~ " as guarded))"
+        nodes='(' ~ nodes ~ ')',
+        new_nodes='(' ~ nodes ~ is_new ~ ')',
+        edges='(' ~ edges ~ ')',
+        new_edges='(' ~ edges ~ is_new ~ ')',
+        unlinked=guarded
     ) }}
     {%- else %}
-    {{ connected_components(nodes=nodes, links="(" ~ links ~ ")") }}
+    {%- set is_guarded = 'in (select guarded.node from ' ~ guarded ~ ' as guarded)' %}
+    {{ connected_components(
+        nodes='(' ~ nodes ~ ')',
+        links='(' ~ edges ~ ' and source_node not ' ~ is_guarded ~ ' and target_node not ' ~ is_guarded ~ ')'
+    ) }}
     {%- endif %}
 ),
 

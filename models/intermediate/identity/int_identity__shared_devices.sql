@@ -3,18 +3,16 @@
 {%- set people = type_ranks(person_types()) %}
 {%- set devices = type_ranks(device_types()) %}
 {%- set built = as_built(this.name) %}
-with device_edges as (
+{%- set device_edges %}
     select
         source_node,
-        target_node as device_node,
-        changed_at
+        target_node as device_node
     from {{ ref('int_identity__edges') }}
     where
         source_rank in {{ people }}
         and target_rank in {{ devices }}
-),
-
-known_components as (
+{%- endset %}
+with known_components as (
     select * from {{ ref('int_identity__known_components') }}
     where is_linked
 ),
@@ -29,18 +27,20 @@ changed_components as (
     where changed_at >= {{ as_of() }}
 ),
 
+their_nodes as (
+    select node
+    from {{ ref('int_identity__known_components') }}
+    where
+        component_node in (select changed_components.component_node from changed_components)
+),
+
 looked_at as (
-    select device_node from device_edges
-    where changed_at >= {{ as_of() }}
+    select device_edges.device_node
+    from ({{ device_edges }} and changed_at >= {{ as_of() }}) as device_edges
     union
     select device_edges.device_node
-    from device_edges
-    inner join {{ ref('int_identity__known_components') }} as their_components
-        on device_edges.source_node = their_components.node
-    where
-        their_components.component_node in (
-            select changed_components.component_node from changed_components
-        )
+    from ({{ device_edges }}) as device_edges
+    where device_edges.source_node in (select their_nodes.node from their_nodes)
 ),
 {%- endif %}
 
@@ -48,7 +48,7 @@ used_by as (
     select distinct
         device_edges.device_node,
         known_components.component_node
-    from device_edges
+    from ({{ device_edges }}) as device_edges
     inner join known_components
         on device_edges.source_node = known_components.node
     {%- if built is not none %}
