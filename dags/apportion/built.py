@@ -176,7 +176,7 @@ def _replace(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> N
 
 def _clocked_moments() -> list[tuple[str, str]]:
     """The moments of each data set that SQL compares with the clock."""
-    never_compared = ("received_at", "started_at", "ended_at", "eligible_until")
+    never_compared = ("received_at", "started_at", "ended_at", "eligible_until", "vetoed_at")
     return [
         (dataset.name, column.name)
         for dataset in DATASETS.values()

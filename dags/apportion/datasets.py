@@ -178,7 +178,7 @@ DATASETS = {
         Dataset(
             "identity_vetoes",
             _columns(
-                "first_type* first_value* second_type* second_value* vetoed_at:moment*! comment"
+                "first_type* first_value* second_type* second_value* vetoed_at:moment* comment"
             ),
         ),
         Dataset("exchange_rates", _columns("date:date*! currency* rate_to_usd:rate*")),

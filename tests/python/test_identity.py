@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from apportion import built, load, transform
+from apportion import built, identity, load, transform
+from apportion.errors import ApportionError, UsageError
 from apportion.night import Night
 from apportion.settings import Settings
 from apportion.warehouse import connect
@@ -201,17 +202,17 @@ def land(landing: Path, night: int, rows: list[tuple[str, dict]]) -> None:
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def resolve(settings: Settings, day: int, *, full_refresh: bool = False) -> None:
-    """Load one night, build identity alone, and keep what the next night compares with."""
+def resolve(
+    settings: Settings, day: int, *, full_refresh: bool = False, more: tuple[str, ...] = ()
+) -> None:
+    """Load one night, build identity and some more, and keep what the next night compares with."""
     load.load(Night(settings, date=(START + dt.timedelta(days=day)).date()))
     with connect(settings.warehouse) as connection:
         built.prepare(connection)
     models = ["identity_placeholders", "path:models/staging/landing", "int_nights__changed_files"]
-    arguments = ["build", "--select", *models, "path:models/intermediate/identity"]
+    arguments = ["build", "--select", *models, "path:models/intermediate/identity", *more]
     arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "cautious"]
-    result = transform.invoke(
-        settings, arguments + ["--full-refresh"] * full_refresh, quiet=True
-    )
+    result = transform.invoke(settings, arguments + ["--full-refresh"] * full_refresh, quiet=True)
     assert result.success, [
         (node.node.name, node.message)
         for node in getattr(result.result, "results", None) or ()
@@ -329,3 +330,156 @@ def test_each_night_finds_the_people_that_brute_force_finds(tmp_path, seed):
     assert any(before - after for before, after in itertools.pairwise(shared))
     assert set(seen[-1].unlinked.values()) == {"too many people", "shared mailbox", "shared device"}
     assert len(seen[-1].cut) > 20
+
+
+# ---------- cases by hand
+
+MINUTE = dt.timedelta(minutes=1)
+NOON = START + dt.timedelta(hours=12)
+MARTS = (
+    "event_names",
+    "int_nights__changed_people",
+    "int_events__changed",
+    "int_events__deduplicated",
+    "user_identities",
+    "identity_merges",
+)
+
+
+def event(name: str, at: dt.datetime, **identifiers: str) -> tuple[str, dict]:
+    row = {"event_id": name, "event_name": "page_viewed", "occurred_at": at.isoformat()}
+    return "events", row | identifiers
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """An installation, and a function that lands rows, builds a night and reads tables."""
+    folder = tmp_path_factory.mktemp("case")
+    settings = Settings.resolve(folder / "data", folder / "landing")
+    nights = itertools.count()
+
+    def night(rows):
+        number = next(nights)
+        land(settings.landing, number, rows)
+        resolve(settings, number + 5, full_refresh=number == 0, more=MARTS)
+        with connect(settings.warehouse, read_only=True) as connection:
+            identifiers = connection.execute(
+                "select identifier_type, identifier_value, user_key, unlinked_reason"
+                " from intermediate.int_identity__identifiers"
+            ).fetchall()
+            events = connection.execute(
+                "select event_id, user_key from intermediate.int_events__deduplicated"
+            ).fetchall()
+            merges = connection.execute("from marts.identity_merges order by all").fetchdf()
+            validity = connection.execute(
+                "select user_key, identifier_type, valid_from, valid_to from marts.user_identities"
+            ).fetchall()
+        person = {(kind, value): key for kind, value, key, _ in identifiers}
+        why = {(kind, value): reason for kind, value, _, reason in identifiers}
+        return person, why, dict(events), merges, validity
+
+    return settings, night
+
+
+def test_bad_input_connects_nobody(case):
+    _, night = case
+    rows = []
+    # One browser with 5,000 logins, and a visit just after one of them.
+    for n in range(5000):
+        rows.append(event(f"k{n}", START + n * MINUTE, anonymous_id="kiosk", user_id=f"K{n}"))
+    rows.append(event("after-k7", START + 7.2 * MINUTE, anonymous_id="kiosk"))
+    rows.append(event("before-k9", START + 8.8 * MINUTE, anonymous_id="kiosk"))
+    # Two accounts on one device within a minute, which is otherwise the first one's.
+    for n in range(3):
+        rows.append(event(f"d{n}", NOON - n * 60 * MINUTE, anonymous_id="tablet", user_id="ann"))
+    rows.append(event("d9", NOON + 0.9 * MINUTE, anonymous_id="tablet", user_id="bob"))
+    rows.append(event("near-ann", NOON + 0.4 * MINUTE, anonymous_id="tablet"))
+    rows.append(event("near-bob", NOON + 0.5 * MINUTE, anonymous_id="tablet"))
+    rows.append(event("day-after", NOON + 1440 * MINUTE, anonymous_id="tablet"))
+    nothing = ("null", "undefined", "test@test.com", " NULL ", "Test@Test.com", "", "(not set)")
+    for n, value in enumerate(nothing):
+        rows.append(event(f"n{n}", NOON, email=value, user_id=f"nobody{n}"))
+        rows.append(event(f"m{n}", NOON, user_id=value, anonymous_id=f"lost{n}"))
+    spellings = ("Jo@Shop.example", " jo@shop.example ", "JO@SHOP.EXAMPLE", "jo+news@shop.example")
+    for n, value in enumerate(spellings):
+        rows.append(event(f"j{n}", NOON, email=value, anonymous_id=f"jo{n}"))
+    for n in range(3):
+        rows.append(event(f"i{n}", NOON, email="info@shop.example", user_id=f"clerk{n}"))
+    for n in range(12):
+        rows.append(event(f"c{n}", NOON, phone="+43 1 555", user_id=f"caller{n}"))
+    rows.append(event("e1", NOON, user_id="eve", email="eve@shop.example"))
+    rows.append(event("f1", NOON, user_id="fay", email="fay@shop.example"))
+    person, why, events, merges, validity = night(rows)
+    assert len({person["user_id", f"K{n}"] for n in range(5000)}) == 5000
+    assert why["anonymous_id", "kiosk"] == "shared device"
+    assert events["after-k7"] == person["user_id", "K7"]
+    assert events["before-k9"] == person["user_id", "K9"]
+    ann, bob = person["user_id", "ann"], person["user_id", "bob"]
+    assert ann != bob
+    assert person["anonymous_id", "tablet"] == ann
+    assert [events[name] for name in ("near-ann", "near-bob", "day-after")] == [ann, bob, bob]
+    people = {person["user_id", f"nobody{n}"] for n in range(len(nothing))}
+    people |= {person["anonymous_id", f"lost{n}"] for n in range(len(nothing))}
+    assert len(people) == 2 * len(nothing)
+    assert not {value for kind, value in person if kind == "email"} & set(nothing)
+    assert len({person["anonymous_id", f"jo{n}"] for n in range(len(spellings))}) == 1
+    assert ("email", "jo@shop.example") in person
+    assert why["email", "info@shop.example"] == "shared mailbox"
+    assert len({person["user_id", f"clerk{n}"] for n in range(3)}) == 3
+    assert why["phone", "431555"] == "too many people"
+    assert len({person["user_id", f"caller{n}"] for n in range(12)}) == 12
+    assert len(merges) == 0
+    handover = NOON + 0.45 * MINUTE
+    assert (ann, "anonymous_id", NOON - 120 * MINUTE, handover) in validity
+    assert (bob, "anonymous_id", handover, None) in validity
+
+
+def test_a_merge_is_recorded_explained_and_undone_for_good(case, capsys):
+    settings, night = case
+    before = night([])[0]
+    eve, fay = before["user_id", "eve"], before["user_id", "fay"]
+    rows = [
+        event(f"x{n}", NOON + n * MINUTE, email="eve@shop.example", user_id="fay") for n in range(2)
+    ]
+    person, _, _, merges, validity = night(rows)
+    assert eve != fay
+    # The one loaded first survives.
+    assert {person["user_id", name] for name in ("eve", "fay")} == {eve}
+    (merge,) = merges.to_dict("records")
+    assert (merge["old_user_key"], merge["new_user_key"], merge["kind"]) == (fay, eve, "merge")
+    assert (merge["evidence"], merge["evidence_count"]) == ("user_id and email", 2)
+    assert merge["identifiers_count"] == 2
+    at = merge["changed_at"].to_pydatetime()
+    assert (fay, "user_id", NOON, at) in validity
+    assert (eve, "user_id", at, None) in validity
+    identity.explain(settings, "fay", "eve")
+    said = capsys.readouterr().out
+    assert "one person" in said
+    assert "eve@" not in said
+    assert said.count("user_id") == 4
+
+    identity.split(settings, "user_id:fay", "eve", "sisters")
+    person, _, _, merges, _ = night(rows)
+    # The link that was seen most stays: the address is fay's now.
+    assert person["user_id", "fay"] != person["user_id", "eve"] == eve
+    assert person["email", "eve@shop.example"] == person["user_id", "fay"]
+    assert {(m.kind, m.reason) for m in merges.itertuples()} == {
+        ("merge", "seen together"),
+        ("split", "veto"),
+    }
+    identity.explain(settings, "fay", "eve")
+    assert "a veto says" in capsys.readouterr().out
+    # Whatever comes after.
+    more = [event(f"y{n}", NOON, anonymous_id="y", user_id=u) for n, u in enumerate(("fay", "eve"))]
+    person = night([*more, event("y9", NOON, email="fay@shop.example", user_id="eve")])[0]
+    assert person["user_id", "fay"] != person["user_id", "eve"]
+
+
+def test_what_is_not_known_or_not_clear_is_told(case):
+    settings, _ = case
+    with pytest.raises(UsageError, match="is known"):
+        identity.explain(settings, "nobody-at-all", "eve")
+    with pytest.raises(UsageError, match="from itself"):
+        identity.split(settings, "eve", "user_id:eve")
+    with pytest.raises(ApportionError, match="no warehouse"):
+        identity.explain(Settings.resolve(settings.data / "none", settings.landing), "a", "b")

@@ -1,7 +1,7 @@
 -- One row per pair of identifiers that somebody said are not one person's.
+-- A decision of today holds for a night that is judged as of an earlier day too.
 with vetoes as (
     select * from {{ ref('stg_landing__identity_vetoes') }}
-    where vetoed_at < {{ as_of() }}
 ),
 
 nodes as (
