@@ -78,11 +78,11 @@ joining_links as (
     from {{ ref('int_identity__links') }} as links
     inner join changed_nodes
         on links.{{ this_end }}_node = changed_nodes.node
-    left join changed_nodes as others
+    left join changed_nodes as same_person_nodes
         on
-            links.{{ other_end }}_node = others.node
-            and changed_nodes.old_user_key = others.old_user_key
-    where others.node is null
+            links.{{ other_end }}_node = same_person_nodes.node
+            and changed_nodes.old_user_key = same_person_nodes.old_user_key
+    where same_person_nodes.node is null
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
@@ -95,9 +95,9 @@ ranked_links as (
             partition by joining_links.old_user_key
             order by
                 joining_links.evidence_count desc,
-                joining_links.first_seen_at nulls last,
-                sources.load_order,
-                targets.load_order
+                joining_links.first_seen_at asc nulls last,
+                sources.load_order asc,
+                targets.load_order asc
         ) as link_rank
     from joining_links
     inner join nodes as sources

@@ -30,7 +30,12 @@
         ~ ' inner join component_broken_nodes as targets on links.target_node = targets.node') %}
 {%- endif %}
 with cut as (
-    {{ cut_components('component_broken_nodes', 'component_broken_links', vetoes, var('max_identifiers_per_user')) }}
+    {{ cut_components(
+        'component_broken_nodes',
+        'component_broken_links',
+        vetoes,
+        var('max_identifiers_per_user')
+    ) }}
 ),
 
 final as (

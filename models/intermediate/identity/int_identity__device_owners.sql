@@ -30,7 +30,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by node order by evidence_count desc, component_order
+            partition by node order by evidence_count desc, component_order asc
         ) as owner_rank
     from seen_with
 ),

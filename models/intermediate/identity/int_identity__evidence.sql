@@ -28,9 +28,8 @@ numbered as (
     from observed
     {%- for identifier_type in types %}
     left join nodes as {{ identifier_type }}_nodes
-        on
-            {{ identifier_type }}_nodes.identifier_type = '{{ identifier_type }}'
-            and observed.{{ identifier_type }} = {{ identifier_type }}_nodes.identifier_value
+        on observed.{{ identifier_type }} = {{ identifier_type }}_nodes.identifier_value
+            and {{ identifier_type }}_nodes.identifier_type = '{{ identifier_type }}'
     {%- endfor %}
 ),
 

@@ -70,7 +70,10 @@ neighbours as (
 ),
 
 crowded as (
-    select distinct node
+    select
+        node,
+        type_rank,
+        neighbour_rank
     from neighbours
     group by node, type_rank, neighbour_rank
     having
@@ -91,6 +94,7 @@ final as (
         'too many people' as reason
     from crowded
     where node not in (select mailboxes.node from mailboxes)
+    group by node
 )
 
 select * from final

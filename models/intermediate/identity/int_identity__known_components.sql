@@ -8,8 +8,10 @@
 ) }}
 {%- set people = type_ranks(person_types()) %}
 {%- set guarded = ref('int_identity__guarded') %}
-{%- set nodes = 'select node, load_order from ' ~ ref('int_identity__nodes') ~ ' where type_rank in ' ~ people %}
-{%- set edges = 'select source_node, target_node from ' ~ ref('int_identity__edges') ~ ' where target_rank in ' ~ people %}
+{%- set nodes = 'select node, load_order from ' ~ ref('int_identity__nodes')
+    ~ ' where type_rank in ' ~ people %}
+{%- set edges = 'select source_node, target_node from ' ~ ref('int_identity__edges')
+    ~ ' where target_rank in ' ~ people %}
 {%- set is_new = ' and changed_at >= ' ~ as_of() %}
 with solved as (
     {%- if is_incremental() %}

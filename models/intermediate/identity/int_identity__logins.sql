@@ -16,7 +16,8 @@ shared_devices as (
     where
         nodes.type_rank in {{ type_ranks(devices) }}
         and nodes.node in (
-            select shared_devices.node from {{ ref('int_identity__shared_devices') }} as shared_devices
+            select shared_devices.node
+            from {{ ref('int_identity__shared_devices') }} as shared_devices
             union all
             select cut.node from {{ ref('int_identity__cut') }} as cut
         )
@@ -33,7 +34,8 @@ seen_tonight as (
     where
         {{ device_type }} is not null
         and file_seq in (
-            select changed_files.file_seq from {{ ref('int_nights__changed_files') }} as changed_files
+            select changed_files.file_seq
+            from {{ ref('int_nights__changed_files') }} as changed_files
         )
     {% if not loop.last %}union{% endif %}
     {%- endfor %}

@@ -96,11 +96,8 @@ final as (
         merged.identifier_type,
         cast(merged.type_rank as integer) as type_rank,
         merged.identifier_value,
-        case
-            when merged.identifier_hash is null
-                then {{ hash_identifier('merged.identifier_value') }}
-            else merged.identifier_hash
-        end as identifier_hash,
+        coalesce(merged.identifier_hash, {{ hash_identifier('merged.identifier_value') }})
+            as identifier_hash,
         merged.load_order,
         merged.first_seen_at,
         merged.last_seen_at,

@@ -78,14 +78,21 @@ kinds as (
         )
 ),
 
-shared as (
-    select distinct used_by_several.device_node as node
+same_kind as (
+    select
+        used_by_several.device_node as node,
+        kinds.type_rank
     from used_by_several
     inner join kinds
         on used_by_several.component_node = kinds.component_node
     where used_by_several.components_count > 1
     group by used_by_several.device_node, kinds.type_rank
     having count(*) > 1
+),
+
+shared as (
+    select node from same_kind
+    group by node
 ),
 
 final as (

@@ -23,9 +23,7 @@ ordered as (
         partition by device_type, device_value
         order by
             seen_at,
-            {%- for person_type in person_types() %}
-            {{ person_type }} nulls last{{ ',' if not loop.last }}
-            {%- endfor %}
+            {{ person_types() | join(' nulls last,\n            ') }} nulls last
     )
 ),
 

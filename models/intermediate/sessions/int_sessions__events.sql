@@ -61,7 +61,9 @@ with_gaps as (
         session_events.*,
         lag(occurred_at) over visit as previous_at
     from session_events
-    window visit as (partition by visitor_key, user_key, source_session_id order by occurred_at, event_id)
+    window visit as (
+        partition by visitor_key, user_key, source_session_id order by occurred_at, event_id
+    )
 ),
 
 -- Periods of activity: what inactivity alone separates.
