@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import warehouse
+from apportion import lookups, warehouse
 from apportion.datasets import DATASETS
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -147,9 +147,16 @@ def remember_people(connection: duckdb.DuckDBPyConnection) -> None:
     A night that is built again finds its own rows in the record, and adds none.
     """
     later = " union ".join(
-        f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
-        f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
-        for dataset, moment in _clocked_moments()
+        [
+            # The times of events are corrected on the way.
+            "select distinct file_seq from intermediate.int_events__landed"
+            " where occurred_at >= (select as_of from ops.clock)",
+            *(
+                f"select distinct _file_seq as file_seq from raw.{warehouse.identifier(dataset)}"
+                f" where {warehouse.identifier(moment)} >= (select as_of from ops.clock)"
+                for dataset, moment in _clocked_moments()
+            ),
+        ]
     )
     connection.execute(
         "insert into ops.identity_changes select * from intermediate.int_identity__changed"
@@ -175,11 +182,12 @@ def _replace(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> N
 
 
 def _clocked_moments() -> list[tuple[str, str]]:
-    """The moments of each data set that SQL compares with the clock."""
+    """The moments of each data set, but those of events, that SQL compares with the clock."""
     never_compared = ("received_at", "started_at", "ended_at", "eligible_until", "vetoed_at")
     return [
         (dataset.name, column.name)
         for dataset in DATASETS.values()
+        if not dataset.is_events
         for column in dataset.columns
         if column.kind == "moment" and column.name not in never_compared
     ]
@@ -190,28 +198,31 @@ def _fits(connection: duckdb.DuckDBPyConnection, as_of: dt.datetime) -> str:
     parts = []
     for table in _fitted(connection):
         name = warehouse.identifier(table)
-        rows = connection.execute(
-            f"select * from ml.{name} where valid_from < ?"
-            f" or version = (select min(version) from ml.{name}) order by all",
+        # Summed in the warehouse: what data-driven models learned can be a million rows.
+        row = connection.execute(
+            f"select count(*), sum(hash(fits)) from ml.{name} as fits where valid_from < ?"
+            f" or version = (select min(version) from ml.{name})",
             [as_of],
-        ).fetchall()
-        parts.append(f"{table}{rows!r}")
+        ).fetchone()
+        parts.append(f"{table}{row!r}")
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def _fitted(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Names of the tables of fitted inputs."""
+    """Names of the tables of fitted inputs, which have versions; scores follow from them."""
     rows = connection.execute(
-        "select table_name from duckdb_tables() where schema_name = 'ml' order by all"
+        "select table_name from duckdb_columns()"
+        " where schema_name = 'ml' and column_name = 'valid_from' order by all"
     ).fetchall()
     return [table for (table,) in rows]
 
 
 def _definitions(settings: Settings) -> str:
-    """A digest of the project, of the settings of its input and of the key of the hashes."""
+    """A digest of the project, its libraries' knowledge, the input's settings, the hashes' key."""
     values = json.dumps(settings.input_vars(), sort_keys=True, default=str)
     salt = hashlib.sha256(settings.pii_salt()).hexdigest()
-    return hashlib.sha256((_code(PROJECT) + values + salt).encode()).hexdigest()
+    parts = (_code(PROJECT), values, salt, lookups.versions())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@ from apportion.datasets import Column
 
 _FAMILIES = {
     "VARCHAR": "text",
-    "JSON": "text",
+    "JSON": "nested",
     "ENUM": "text",
     "TINYINT": "integer",
     "SMALLINT": "integer",
@@ -56,9 +56,9 @@ def present(value: str, source: str) -> str:
 
 
 def _epoch(value: str, limit: str) -> str:
-    """Seconds, milliseconds or microseconds since 1970, told apart by magnitude.
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by magnitude.
 
-    Below `limit` seconds, below a thousand times that milliseconds, then microseconds.
+    Below `limit` seconds, below a thousand times that milliseconds, and so on.
     """
     number = f"try_cast({value} as decimal(38,6))"
     return (
@@ -67,7 +67,9 @@ def _epoch(value: str, limit: str) -> str:
         f" when abs({number}) < {limit}000"
         f" then make_timestamp(cast(round({number} * 1000) as bigint))"
         f" when abs({number}) < {limit}000000"
-        f" then make_timestamp(cast(round({number}) as bigint)) end"
+        f" then make_timestamp(cast(round({number}) as bigint))"
+        f" when abs({number}) < {limit}000000000"
+        f" then make_timestamp(cast(round({number} / 1000) as bigint)) end"
     )
 
 
@@ -95,9 +97,12 @@ def _moment(value: str, source: str, limit: str = _LATEST_SECOND) -> str:
         rf"regexp_replace({value}, '^(\d{{4}})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)',"
         r" '\1-\2-\3T\4:\5:\6')"
     )
+    # Some write a space before the offset.
+    closed_up = f"replace(replace({value}, ' +', '+'), ' -', '-')"
     return (
         rf"case when regexp_matches({value}, '^\d{{4}}-\d')"
-        f" then try_cast({value} as timestamptz) at time zone 'UTC'"
+        f" then coalesce(try_cast({value} as timestamptz), try_cast({closed_up} as timestamptz))"
+        " at time zone 'UTC'"
         rf" when regexp_full_match({value}, '-?\d+(\.\d*)?([eE][+]?\d+)?') then {numeric}"
         rf" when regexp_matches({value}, '^\d{{8}}T\d{{6}}')"
         f" then try_cast({basic} as timestamptz) at time zone 'UTC' end"

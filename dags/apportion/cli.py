@@ -28,6 +28,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+quarantined = typer.Typer(
+    help="The rows that could not be loaded: which, why, and again after the cause was mended.",
+    no_args_is_help=True,
+)
+app.add_typer(quarantined, name="quarantine")
+
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of everything that is made (default: APPORTION_DATA, else data/)."),
@@ -135,6 +141,45 @@ def dbt(context: typer.Context, data: Data = None) -> None:
     from apportion import transform
 
     raise SystemExit(transform.passed_through(Settings.resolve(data), context.args))
+
+
+@quarantined.command("list")
+def quarantine_list(data: Data = None, verbose: Verbose = False) -> None:
+    """Show the files with rows in the quarantine, and the reasons."""
+    from apportion import quarantine
+
+    quarantine.show_files(Settings.resolve(data))
+
+
+@quarantined.command("show")
+def quarantine_show(
+    file: Annotated[Path, typer.Argument(help="Path of the landed file, as the list has it.")],
+    limit: Annotated[int, typer.Option(min=1, help="Lines to show.")] = 20,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Show the quarantined lines of a file as they were landed: they may hold personal data."""
+    from apportion import quarantine
+
+    quarantine.show_lines(Settings.resolve(data), file.resolve(), limit)
+
+
+@quarantined.command("retry")
+def quarantine_retry(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Landed files (default: all in the quarantine).")
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Read files again after an alias or a rule was mended; the next night takes the rows in."""
+    from apportion import load, lock, logs
+    from apportion.night import Night
+
+    night = Night(Settings.resolve(data))
+    with lock.hold(night.settings, night.run_id), logs.recording(night.settings, night.run_id):
+        told = load.retry(night, [file.resolve() for file in files or ()])
+    typer.echo("\n".join(told) or "the quarantine is empty")
 
 
 @app.command()

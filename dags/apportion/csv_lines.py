@@ -14,7 +14,6 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import lines
 from apportion.lines import Unreadable
 from apportion.warehouse import literal
 
@@ -53,7 +52,10 @@ class Shape:
         best: list[str] = []
         chosen, most = ",", -1
         for delimiter in _DELIMITERS:
-            names = next(csv.reader([header], delimiter=delimiter))
+            try:
+                names = next(csv.reader([header], delimiter=delimiter))
+            except csv.Error as error:
+                raise Unreadable(f"line {skip}: the header is not CSV: {error}") from error
             known = len({column(name) for name in names} - {None})
             if known > most:
                 best, chosen, most = names, delimiter, known
@@ -71,23 +73,26 @@ class Shape:
             f" strict_mode=true, parallel=false, max_line_size={line_size})"
         )
 
-    def is_complete(self, connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
-        """Whether landed_rows holds every line of the file.
+    def records(self, path: str, *, spans_lines: bool) -> str:
+        """SQL of the records with their number and the physical lines that they begin and end in.
 
-        DuckDB drops a quote that is open at the end of the file without a word, so its rows are
-        counted against the lines, together with the line feeds within its values.
+        The lines are true only where the file has no blank line and no record is dropped, see
+        `ends_in`.
+
+        Args:
+            path: the file, as a SQL literal.
+            spans_lines: a value may hold line feeds.
         """
-        found = lines.count(path)
-        rows = connection.execute("select count(*) from landed_rows").fetchone()[0]
-        if found.has_quotes and not found.has_blanks:
-            within = " + ".join(
-                f"coalesce(length(c{number}) - length(replace(c{number}, chr(10), '')), 0)"
-                for number in range(len(self.names))
-            )
-            scan = self.scan(lines.glob_free(path), self.skip)
-            count = f"select coalesce(sum({within}), 0) from {scan}"
-            rows += connection.execute(count).fetchone()[0]
-        return not found.has_blanks and rows == max(0, found.lines - self.skip)
+        last_line, within = f"row_number() over () + {self.skip}", "0"
+        if spans_lines:
+            values = f"concat({', '.join(f'c{number}' for number in range(len(self.names)))})"
+            within = f"(length({values}) - length(replace({values}, chr(10), '')))"
+            last_line += f" + cast(sum({within}) over (rows unbounded preceding) as bigint)"
+        return (
+            f"select row_number() over () as row_number, {last_line} - {within} as line,"
+            f" {last_line} as last_line, cast(null as varchar) as raw_text, *"
+            f" from {self.scan(path, self.skip)}"
+        )
 
 
 def split(connection: duckdb.DuckDBPyConnection, shape: Shape, scratch: Path) -> None:
@@ -245,19 +250,22 @@ def _judge(connection: duckdb.DuckDBPyConnection, shape: Shape) -> None:
     connection.execute(
         "create or replace temp table landed_counted as select *,"
         f" 1 + length({unquoted}) - length(replace({unquoted}, {delimiter}, '')) as values_count,"
+        f" contains({unquoted}, chr(13)) as has_return,"
         f" strlen(text) > {_MAX_RECORD} as is_too_long from landed_spans"
     )
     expected = len(shape.names)
     connection.execute(
         "insert into landed_rejects select line,"
-        " case when is_too_long then 'longer than 64 MB' else"
+        " case when is_too_long then 'longer than 64 MB'"
+        " when has_return then 'a carriage return within the line' else"
         f" values_count || ' values where the header has {expected}' end, text"
-        f" from landed_counted where values_count <> {expected} or is_too_long"
+        f" from landed_counted where values_count <> {expected} or is_too_long or has_return"
     )
     connection.execute(
         "create or replace temp table landed_spans as select"
         " row_number() over (order by line) as row_number, line, last_line, text"
         f" from landed_counted where values_count = {expected} and not is_too_long"
+        " and not has_return"
     )
 
 

@@ -19,7 +19,7 @@ SQL_TYPES = {
 
 NOUNS = {
     "text": "a text",
-    "moment": "a time (ISO 8601, or epoch seconds, milliseconds or microseconds)",
+    "moment": "a time (ISO 8601, or epoch seconds, milli-, micro- or nanoseconds)",
     "date": "a date (YYYY-MM-DD)",
     "money": "an amount (at most 14 digits before the point)",
     "rate": "a rate",
@@ -29,6 +29,12 @@ NOUNS = {
     "json": "JSON",
 }
 """What a value of each kind is called in a reason for people."""
+
+CLICK_IDS = (
+    "gclid gbraid wbraid dclid srsltid msclkid fbclid ttclid twclid li_fat_id epik sccid rdt_cid "
+    "yclid irclickid awc"
+)
+"""Names of the click ids of ad platforms, which tell whose click it was; see click_ids.sql."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,14 @@ class Dataset:
         columns: the contract's columns, in its order.
         one_of: columns of which a row needs at least one; empty: no such rule.
         key: column that is made from the row (md5) where a row has none; empty: none is made.
+        is_events: its rows are events of a source system, see macros/events/event_sources.sql.
     """
 
     name: str
     columns: tuple[Column, ...]
     one_of: tuple[str, ...] = ()
     key: str = ""
+    is_events: bool = False
 
     @property
     def occurrence(self) -> str | None:
@@ -95,14 +103,39 @@ DATASETS = {
         Dataset(
             "events",
             _columns(
-                "event_id event_name* occurred_at:moment*! received_at:moment anonymous_id user_id "
+                "event_id event_name* occurred_at:moment*! sent_at:moment received_at:moment "
+                "anonymous_id user_id "
                 "email phone session_id page_url referrer_url user_agent ip device_type country "
-                "region city utm_source utm_medium utm_campaign utm_content utm_term click_id "
-                "device_id channel campaign_id ad_id content_id template_id tactic variant_id "
+                "region city utm_source utm_medium utm_campaign utm_content utm_term "
+                f"click_id {CLICK_IDS} device_id "
+                "channel campaign_id ad_id content_id template_id tactic variant_id "
                 "is_personalized:flag experiment_id product_id order_id quantity:number "
                 "value:money currency is_consented:flag properties:json timezone"
             ),
             key="event_id",
+            is_events=True,
+        ),
+        Dataset(
+            "segment",
+            _columns(
+                "message_id type* event name anonymous_id user_id previous_id group_id "
+                "timestamp:moment! original_timestamp:moment sent_at:moment received_at:moment "
+                "channel context:json traits:json properties:json"
+            ),
+            one_of=("timestamp", "original_timestamp", "received_at"),
+            key="message_id",
+            is_events=True,
+        ),
+        Dataset(
+            "ga4",
+            _columns(
+                "event_timestamp:moment*! event_name* event_date event_params:json "
+                "event_bundle_sequence_id event_server_timestamp_offset:integer user_id "
+                "user_pseudo_id user_properties:json privacy_info:json device:json geo:json "
+                "traffic_source:json collected_traffic_source:json ecommerce:json items:json "
+                "platform stream_id batch_event_index batch_ordering_id batch_page_id"
+            ),
+            is_events=True,
         ),
         Dataset(
             "orders",

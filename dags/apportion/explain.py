@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import duckdb
 from rich.markup import escape
 from rich.table import Table
 
-from apportion import warehouse
+from apportion import suites, warehouse
 from apportion.errors import ApportionError, UsageError
 from apportion.progress import output
 from apportion.settings import Settings
 
 # seconds
 DAY = 86400
+# What data-driven models look at, columns of int_attribution__apportioned.
+LEARNED = (
+    "learned_markov_1",
+    "learned_markov_2",
+    "learned_markov_3",
+    "learned_shapley",
+    "path_rate",
+    "shorter_path_rate",
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Touch:
     Attributes:
         touch_number: place in the journey; None: not in it.
         is_eligible: whether touches of its kind may get credit at all.
+        type_lookback_days: how far back touches of its type count at most; None: as the conversion.
     """
 
     touchpoint_id: str
@@ -53,6 +63,7 @@ class Touch:
     is_eligible: bool
     eligible_until: dt.datetime | None
     touch_number: int | None
+    type_lookback_days: float | None = None
 
 
 def reason(conversion: Conversion, touch: Touch) -> str:
@@ -60,17 +71,22 @@ def reason(conversion: Conversion, touch: Touch) -> str:
     before = conversion.converted_at - touch.touched_at
     age = before.total_seconds() / DAY
     good_until = touch.eligible_until
-    within_lookback = before <= dt.timedelta(days=conversion.lookback_days)
+    lookback: float = conversion.lookback_days
+    allowed = f"{lookback}"
+    if touch.type_lookback_days is not None and touch.type_lookback_days < lookback:
+        lookback = touch.type_lookback_days
+        allowed = f"{lookback:g}, the lookback of touches of type {touch.touch_type}"
+    within_lookback = before <= dt.timedelta(days=lookback)
     if touch.touch_number is not None:
         if within_lookback:
-            return f"counts: {age:.1f} days before, within {conversion.lookback_days}"
+            return f"counts: {age:.1f} days before, within {allowed}"
         return f"counts: {age:.1f} days before, but good until {good_until:%Y-%m-%d %H:%M}"
     if age < 0:
         return "after the conversion"
     if not touch.is_eligible:
         return f"touches of type {touch.touch_type} get no credit here (seed touchpoint_rules)"
     if not within_lookback and (good_until is None or good_until < conversion.converted_at):
-        text = f"too early: {age:.1f} days before, more than {conversion.lookback_days}"
+        text = f"too early: {age:.1f} days before, more than {allowed}"
         return text + (f", and good until {good_until:%Y-%m-%d %H:%M} only" if good_until else "")
     previous = conversion.previous_converted_at
     if (
@@ -96,8 +112,13 @@ def show(settings: Settings, conversion_id: str) -> None:
         raise ApportionError(f"there is no warehouse at {settings.warehouse}", "apportion run")
     with warehouse.connect(settings.warehouse, read_only=True) as connection:
         conversion = _conversion(connection, conversion_id)
-        touches = _touches(connection, conversion)
+        lookbacks = suites.variables(settings)["touch_lookback_days"]
+        touches = [
+            replace(touch, type_lookback_days=lookbacks.get(touch.touch_type))
+            for touch in _touches(connection, conversion)
+        ]
         credit = _credit(connection, conversion_id)
+        learned = _learned(connection, conversion_id)
     console = output()
     console.print(
         f"[bold]{escape(conversion.conversion_type)}[/] {escape(conversion.conversion_id)}"
@@ -113,6 +134,7 @@ def show(settings: Settings, conversion_id: str) -> None:
         console.print()
         console.print(f"[bold]credit, scope {scope}[/], by number of the touch")
         console.print(_credit_table([row[1:] for row in credit if row[0] == scope]))
+        console.print(_learned_table([row[1:] for row in learned if row[0] == scope]))
 
 
 def _conversion(connection: duckdb.DuckDBPyConnection, conversion_id: str) -> Conversion:
@@ -183,6 +205,53 @@ def _credit(
         """,
         [conversion_id],
     ).fetchall()
+
+
+def _learned(
+    connection: duckdb.DuckDBPyConnection, conversion_id: str
+) -> list[tuple[str, int, str, int | None, bool, dict[str, float | None]]]:
+    """Scope, place within it, element, version of the weights, whether older; weights by name."""
+    rows = connection.execute(
+        f"""
+        select
+            attribution_scope, touch_number, element, weights_version, is_backfilled,
+            {", ".join(LEARNED)}
+        from intermediate.int_attribution__apportioned
+        where
+            conversion_id = ?
+            and attribution_scope in ('all', 'personalized')
+            and touchpoint_id is not null
+        order by all
+        """,
+        [conversion_id],
+    ).fetchall()
+    return [(*row[:5], dict(zip(LEARNED, row[5:], strict=True))) for row in rows]
+
+
+def _learned_table(
+    rows: list[tuple[int, str, int | None, bool, dict[str, float | None]]],
+) -> Table | str:
+    """What the data-driven models knew of each touch, one line per touch."""
+    if not rows:
+        return ""
+    version, is_backfilled = rows[0][2], rows[0][3]
+    if version is None:
+        return "nothing was learned of this type of conversion: data-driven models fall back"
+    title = f"learned weights, version {version}"
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title_justify="left",
+        title=title + (", fitted after the conversion" if is_backfilled else ""),
+    )
+    table.add_column("")
+    table.add_column("element")
+    for name in LEARNED:
+        table.add_column(name.removeprefix("learned_"), justify="right")
+    for number, element, _, _, weights in rows:
+        shown = ("" if value is None else f"{value:.6f}" for value in weights.values())
+        table.add_row(str(number), escape(element), *shown)
+    return table
 
 
 def _touch_table(conversion: Conversion, touches: list[Touch]) -> Table:

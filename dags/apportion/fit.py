@@ -1,11 +1,14 @@
-"""Fit the versioned inputs of the segment families: the quintile limits of rfm."""
+"""Fit the versioned inputs: the limits of rfm, what data-driven models learn, lifetime value."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from apportion import warehouse
+import pandas as pd
+
+from apportion import clv, transform, warehouse
+from apportion.errors import ApportionError
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,6 +22,21 @@ MEASURES = {
     "f": ("orders_365d", "bigint"),
     "m": ("revenue_365d", "decimal(18, 4)"),
 }
+# What attribution_fit writes; described in models/marts/segments/_ml__sources.yml.
+ATTRIBUTION_TABLES = {
+    "attribution_element_weights": "version bigint, valid_from timestamp, fitted_at timestamp,"
+    " attribution_model varchar, attribution_scope varchar, conversion_type varchar,"
+    " replicate integer, element varchar, is_grouped boolean, element_code integer, weight double,"
+    " share double, residual double, markov_order integer, touches_count bigint,"
+    " journeys_count bigint, conversions_count bigint, remark varchar",
+    "attribution_path_rates": "version bigint, valid_from timestamp, attribution_scope varchar,"
+    " conversion_type varchar, touch_count integer, path_code hugeint, journeys_count bigint,"
+    " conversions_count bigint",
+}
+CLV_PARAMETERS = ("r", "alpha", "a", "b", "p", "q", "v")
+# Weeks ahead that predicted lifetime value looks: a year.
+CLV_WEEKS = 52
+SECONDS_OF_WEEK = 7 * 86400
 
 
 def score(night: Night) -> str:
@@ -34,10 +52,24 @@ def score(night: Night) -> str:
     """
     with warehouse.connect(night.settings.warehouse) as connection:
         _prepare(connection)
-        version = connection.execute("select max(version) from ml.rfm_thresholds").fetchone()[0]
-        if version is None:
-            return _fit_rfm(connection)
-        return f"rfm thresholds: version {version} is in use, nothing to fit"
+        versions = {
+            table: connection.execute(f"select max(version) from ml.{table}").fetchone()[0]
+            for table in ("rfm_thresholds", "attribution_element_weights", "clv_parameters")
+        }
+        said = []
+        if versions["rfm_thresholds"] is None:
+            said.append(_fit_rfm(connection))
+        if versions["clv_parameters"] is None:
+            said.append(_fit_clv(connection))
+        _score_clv(connection)
+    if versions["attribution_element_weights"] is None:
+        said.append(_fit_attribution(night))
+    said += [
+        f"{table}: version {version} is in use, nothing to fit"
+        for table, version in versions.items()
+        if version is not None
+    ]
+    return "; ".join(said)
 
 
 def fit(night: Night) -> str:
@@ -53,7 +85,9 @@ def fit(night: Night) -> str:
     """
     with warehouse.connect(night.settings.warehouse) as connection:
         _prepare(connection)
-        return _fit_rfm(connection)
+        said = [_fit_rfm(connection), _fit_clv(connection)]
+        _score_clv(connection)
+    return "; ".join([*said, _fit_attribution(night)])
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -67,6 +101,17 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
         "create table if not exists ml.rfm_thresholds"
         f" (version bigint, valid_from timestamp, fitted_at timestamp, {limits})"
     )
+    parameters = ", ".join(f"{name} double" for name in CLV_PARAMETERS)
+    connection.execute(
+        "create table if not exists ml.clv_parameters"
+        f" (version bigint, valid_from timestamp, fitted_at timestamp, {parameters})"
+    )
+    connection.execute(
+        "create table if not exists ml.clv_scores"
+        " (user_key varchar, predicted_clv decimal(18, 4), scored_at timestamp)"
+    )
+    for table, columns in ATTRIBUTION_TABLES.items():
+        connection.execute(f"create table if not exists ml.{table} ({columns})")
 
 
 def _fit_rfm(connection: duckdb.DuckDBPyConnection) -> str:
@@ -109,3 +154,119 @@ def _fit_rfm(connection: duckdb.DuckDBPyConnection) -> str:
         connection.execute("rollback")
         raise
     return f"rfm thresholds: version {version} fitted on {people:,} people with an order"
+
+
+def _fit_attribution(night: Night) -> str:
+    """Write a version of what data-driven models learned; the solvers are macros of the project.
+
+    Raises:
+        ApportionError: a model was not solved to 1e-9; the versions that exist stay.
+    """
+    with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+        (journeys,) = connection.execute(
+            "select count(*) from intermediate.int_journeys__journeys"
+            " where not is_open and touch_count > 0"
+        ).fetchone()
+    if journeys == 0:
+        return "attribution: no journey is closed yet, nothing to fit"
+    result = transform.invoke(night.settings, ["run-operation", "attribution_fit"], quiet=True)
+    if not result.success:
+        raise ApportionError(
+            f"attribution weights could not be fitted: {result.exception}",
+            f"apportion dbt --data {night.settings.data} run-operation attribution_fit",
+        )
+    with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+        row = connection.execute(
+            "select max(version), max(journeys_count), max(residual)"
+            " from ml.attribution_element_weights"
+            " where version = (select max(version) from ml.attribution_element_weights)"
+            " and replicate = 0"
+        ).fetchone()
+    version, journeys, residual = row
+    if version is None:
+        return "attribution: no journey of the training period is closed, nothing to fit"
+    return (
+        f"attribution: version {version} fitted on {journeys:,} journeys, residual {residual:.1e}"
+    )
+
+
+def _customers(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Each customer's orders as lifetime value sees them; orders of one day are one."""
+    return connection.execute(
+        f"""
+        with days as (
+            select
+                user_key, cast(ordered_at as date) as day, min(ordered_at) as ordered_at,
+                sum(revenue) as revenue
+            from intermediate.int_conversions__orders
+            where not is_cancelled and exclusion_reason is null and user_key is not null
+            group by all
+        ),
+
+        numbered as (
+            select *, row_number() over (partition by user_key order by day) as number
+            from days
+        )
+
+        select
+            user_key,
+            cast(count(*) - 1 as double) as frequency,
+            (epoch(max(ordered_at)) - epoch(min(ordered_at))) / {SECONDS_OF_WEEK} as recency,
+            (epoch((select as_of from ops.clock)) - epoch(min(ordered_at))) / {SECONDS_OF_WEEK}
+                as age,
+            cast(coalesce(sum(revenue) filter (number > 1), 0) as double)
+                / greatest(count(*) - 1, 1) as value
+        from numbered
+        group by user_key
+        order by user_key
+        """
+    ).fetchnumpy()
+
+
+def _fit_clv(connection: duckdb.DuckDBPyConnection) -> str:
+    """Write a version of the parameters of lifetime value, where there are customers enough."""
+    customers = _customers(connection)
+    fitted = clv.fit(*(customers[name] for name in ("frequency", "recency", "age", "value")))
+    if fitted is None:
+        return "lifetime value: too few customers came back, nothing to fit"
+    (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
+    connection.execute("begin")
+    connection.execute("delete from ml.clv_parameters where valid_from = ?", [as_of])
+    (version,) = connection.execute(
+        "select coalesce(max(version), 0) + 1 from ml.clv_parameters"
+    ).fetchone()
+    fitted_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    row = [version, as_of, fitted_at, *(getattr(fitted, name) for name in CLV_PARAMETERS)]
+    connection.execute(f"insert into ml.clv_parameters values ({', '.join('?' * len(row))})", row)
+    connection.execute("commit")
+    return f"lifetime value: version {version} fitted on {len(customers['user_key']):,} customers"
+
+
+def _score_clv(connection: duckdb.DuckDBPyConnection) -> None:
+    """Predict each customer's revenue of the coming year, by the last version; replaces all."""
+    row = connection.execute(
+        f"select {', '.join(CLV_PARAMETERS)} from ml.clv_parameters"
+        " where valid_from <= (select as_of from ops.clock) order by version desc limit 1"
+    ).fetchone()
+    connection.execute("delete from ml.clv_scores")
+    if row is None:
+        return
+    fitted = clv.Parameters(*row)
+    customers = _customers(connection)
+    frequency, value = customers["frequency"], customers["value"]
+    orders = clv.expected_orders(
+        fitted, CLV_WEEKS, frequency, customers["recency"], customers["age"]
+    )
+    scores = pd.DataFrame(
+        {
+            "user_key": customers["user_key"],
+            "predicted_clv": orders * clv.expected_value(fitted, frequency, value),
+        }
+    )
+    connection.register("clv_scores", scores)
+    connection.execute(
+        "insert into ml.clv_scores"
+        " select user_key, cast(predicted_clv as decimal(18, 4)), (select as_of from ops.clock)"
+        " from clv_scores where isfinite(predicted_clv)"
+    )
+    connection.unregister("clv_scores")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from apportion import logs, suites, warehouse
+from apportion import alerts, logs, suites, warehouse
 from apportion.errors import ApportionError, GateFailed
 from apportion.night import Night
 from apportion.suites import Expectation, Suite
@@ -79,7 +79,8 @@ def gate(night: Night, stage: str) -> str:
         stage: raw, staging, intermediate or marts.
 
     Returns:
-        One line: how many checks passed, each warning, what is held.
+        One line: how many checks passed, each warning, what is held. Where a check failed, it is
+        sent as an alert too; what is raised is sent by whoever runs the step.
 
     Raises:
         GateFailed: a critical expectation of staging, intermediate or marts failed, or one could
@@ -110,7 +111,10 @@ def gate(night: Night, stage: str) -> str:
     )
     if critical and stage != "raw":
         raise GateFailed(_refusal(stage, critical, len(verdicts)), _next_step(night, stage))
-    return _told(stage, verdicts, batches, held)
+    said = _told(stage, verdicts, batches, held)
+    if failed and alerts.send(night.run_id, said.replace(". ", ".\n")) is False:
+        said += ". The alert could not be sent: see the log"
+    return said
 
 
 def judge(connection: duckdb.DuckDBPyConnection, stage_suites: Sequence[Suite]) -> list[Verdict]:

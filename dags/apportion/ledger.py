@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
+from apportion import lookups
 from apportion.datasets import DATASETS, Dataset
 from apportion.settings import Settings
 from apportion.warehouse import identifier
@@ -70,6 +71,7 @@ create table if not exists ops.source_freshness (
     run_id varchar, dataset varchar, last_row_at timestamp, last_loaded_at timestamp,
     rows bigint, status varchar, "at" timestamp
 );
+alter table ops.source_freshness add column if not exists days_overdue double;
 """
 
 
@@ -87,11 +89,25 @@ def prepare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         connection.execute(
             f"create table if not exists raw.{identifier(dataset.name)} ({definition})"
         )
+        _add_new_columns(connection, dataset)
+    lookups.prepare(connection)
     pads = hmac_pads(settings.pii_salt())
     if connection.execute("select inner_pad, outer_pad from raw._pii_key").fetchall() != [pads]:
         with transaction(connection):
             connection.execute("delete from raw._pii_key")
             connection.execute("insert into raw._pii_key values (?, ?)", list(pads))
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """A warehouse from before a column joined the contract gets it, empty."""
+    described = connection.execute(f"describe raw.{identifier(dataset.name)}").fetchall()
+    there = {row[0] for row in described}
+    for column in dataset.columns:
+        if column.name not in there:
+            connection.execute(
+                f"alter table raw.{identifier(dataset.name)}"
+                f" add column {identifier(column.name)} {column.sql_type}"
+            )
 
 
 def hmac_pads(key: bytes) -> tuple[bytes, bytes]:
@@ -265,14 +281,15 @@ def write_clock(connection: duckdb.DuckDBPyConnection, date: dt.date | None) -> 
     Args:
         connection: the warehouse.
         date: the day; None: the last day on which something happened in the released rows of
-            events, orders and offline_conversions, else today.
+            events (segment and ga4 too), orders and offline_conversions, else today.
     """
     if date is None:
         last = [
-            f"select max({identifier(DATASETS[name].occurrence)}) as moment"
-            f" from raw.{identifier(name)} where _batch_id in"
+            f"select max({identifier(dataset.occurrence)}) as moment"
+            f" from raw.{identifier(dataset.name)} where _batch_id in"
             " (select batch_id from raw._batches where status = 'released')"
-            for name in ("events", "orders", "offline_conversions")
+            for dataset in DATASETS.values()
+            if dataset.is_events or dataset.name in ("orders", "offline_conversions")
         ]
         moment = connection.execute(
             f"select max(moment) from ({' union all '.join(last)})"
@@ -285,10 +302,20 @@ def write_clock(connection: duckdb.DuckDBPyConnection, date: dt.date | None) -> 
     return as_of
 
 
-def write_freshness(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+def write_freshness(
+    connection: duckdb.DuckDBPyConnection, run_id: str, stale_after_days: Mapping[str, float]
+) -> None:
     """Write ops.source_freshness: per dataset the last row, the last load, the rows and the status.
 
-    Status: empty (no rows), updated (this run brought rows) or unchanged.
+    Status: empty (no rows), stale (overdue), updated (this run brought rows) or unchanged. A
+    dataset is overdue by what its last row is older at the night's clock, or its last load is
+    longer ago, than it may be: when all sources stop, the clock of the data stops with them.
+
+    Args:
+        connection: the warehouse; ops.clock is that of the run.
+        run_id: the run.
+        stale_after_days: days that a dataset may go without news; one that is not named is never
+            stale.
     """
     now = utc_now()
     with transaction(connection):
@@ -300,13 +327,27 @@ def write_freshness(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
                 else "cast(null as timestamp)"
             )
             connection.execute(
-                "insert into ops.source_freshness"
-                f" select ?, ?, {last_row_at}, max(_loaded_at), count(*),"
-                " case when count(*) = 0 then 'empty'"
-                " when coalesce(bool_or(_batch_id = ?), false) then 'updated'"
-                " else 'unchanged' end, ?"
-                f" from raw.{identifier(dataset.name)}",
-                [run_id, dataset.name, batch_of(run_id, dataset), now],
+                "insert into ops.source_freshness (run_id, dataset, last_row_at, last_loaded_at,"
+                ' rows, status, "at", days_overdue)'
+                f" with loaded as (select {last_row_at} as last_row_at,"
+                " max(_loaded_at) as last_loaded_at, count(*) as rows,"
+                " coalesce(bool_or(_batch_id = $batch_id), false) as is_updated"
+                f" from raw.{identifier(dataset.name)}),"
+                " aged as (select *, greatest(0, (greatest("
+                " epoch(clock.as_of) - epoch(last_row_at), epoch($now) - epoch(last_loaded_at))"
+                " / 86400e0) - $limit::double) as days_overdue"
+                " from loaded cross join ops.clock as clock)"
+                " select $run_id, $dataset, last_row_at, last_loaded_at, rows,"
+                " case when rows = 0 then 'empty' when days_overdue > 0 then 'stale'"
+                " when is_updated then 'updated' else 'unchanged' end, $now,"
+                " case when rows > 0 and $limit is not null then days_overdue end from aged",
+                {
+                    "run_id": run_id,
+                    "dataset": dataset.name,
+                    "batch_id": batch_of(run_id, dataset),
+                    "limit": stale_after_days.get(dataset.name),
+                    "now": now,
+                },
             )
 
 

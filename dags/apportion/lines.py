@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _CHUNK = 1 << 24
 _MARK = "\ufdd0"
 _BLANK = " \t\r\n"
 _TABLE = (
-    "create or replace temp table landed_lines"
+    "create or replace temp table {table}"
     " (number bigint, line bigint, text varchar, is_utf8 boolean)"
 )
 
@@ -74,21 +75,58 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
     Bytes that are not UTF-8 are written as backslash-x-hex, and is_utf8 is false.
     """
-    connection.execute(_TABLE)
-    count, rest, newline = 0, b"", b"\n"
+    connection.execute(_TABLE.format(table="landed_lines"))
+    count = 0
+    for block, newline in _blocks(path):
+        count += _insert(connection, block, count, newline)
+
+
+def pick(
+    connection: duckdb.DuckDBPyConnection, path: Path, spans: Sequence[tuple[int, int]]
+) -> None:
+    """Create landed_picked, as landed_lines of `load`, of some lines only.
+
+    Args:
+        connection: the warehouse.
+        path: the file.
+        spans: first and last line of each stretch, in order, without overlaps.
+    """
+    connection.execute(_TABLE.format(table="landed_picked"))
+    wanted = (line for first, last in spans for line in range(first, last + 1))
+    line, count = next(wanted, None), 0
+    for block, newline in _blocks(path):
+        texts = block.split(newline)
+        numbers, found = [], []
+        while line and line <= count + len(texts):
+            numbers.append(line)
+            found.append(texts[line - count - 1].decode("utf-8", "apportion_mark"))
+            line = next(wanted, None)
+        connection.execute(
+            "insert into landed_picked select number, number,"
+            " replace(regexp_replace(text, '\\r$', ''), $mark, ''), not contains(text, $mark)"
+            " from (select unnest($numbers::bigint[]) as number,"
+            " unnest($texts::varchar[]) as text)",
+            {"mark": _MARK, "numbers": numbers, "texts": found},
+        )
+        if not line:
+            return
+        count += len(texts)
+
+
+def _blocks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """The bytes of a text file in blocks of whole lines, and what its lines end in."""
+    rest, newline = b"", b""
     with path.open("rb") as file:
         if file.read(3) != b"\xef\xbb\xbf":
             file.seek(0)
         while chunk := file.read(_CHUNK):
-            if not count and not rest and b"\n" not in chunk and b"\r" in chunk:
-                newline = b"\r"
-            chunk = rest + chunk
-            end = chunk.rfind(newline) + 1
-            if end:
-                count += _insert(connection, chunk[: end - 1], count, newline)
-            rest = chunk[end:]
+            newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
+            block, ending, after = (rest + chunk).rpartition(newline)
+            if ending:
+                yield block, newline
+            rest = after
     if rest:
-        _insert(connection, rest, count, newline)
+        yield rest, newline
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, block: bytes, count: int, newline: bytes) -> int:
@@ -112,7 +150,7 @@ def load_values(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "apportion_mark")
     spans, position, reason = _values(text)
-    connection.execute(_TABLE)
+    connection.execute(_TABLE.format(table="landed_lines"))
     line, reached = 1, 0
     for first in range(0, len(spans), 10_000):
         found: list[int] = []

@@ -14,20 +14,21 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from apportion import ledger, readers, warehouse
+from apportion import ledger, lookups, readers, suites, warehouse
 from apportion.datasets import DATASETS, Dataset
 from apportion.errors import ApportionError, UsageError
 from apportion.ledger import Entry, LandedFile, Ledger, prepare
 from apportion.lines import Unreadable
 from apportion.night import Night
-from apportion.settings import PROJECT
+from apportion.settings import PROJECT, Settings
 from apportion.warehouse import identifier
 
-__all__ = ["load", "prepare"]
+__all__ = ["load", "prepare", "retry"]
 
 ALIASES = PROJECT / "seeds" / "column_aliases.csv"
 _MEMORY_LIMIT = "2500MB"
@@ -55,18 +56,63 @@ def load(night: Night) -> str:
             "name it with --landing DIR or APPORTION_LANDING; it holds one folder per dataset,"
             " e.g. orders/orders.csv",
         )
-    night.settings.data.mkdir(parents=True, exist_ok=True)
+    limits = _stale_after_days(night.settings)
+    with _loader(night) as loader:
+        line = loader.run()
+        ledger.write_clock(loader.connection, night.date)
+        ledger.write_freshness(loader.connection, night.run_id, limits)
+    return line
+
+
+def retry(night: Night, paths: Sequence[Path] = ()) -> list[str]:
+    """Read files with quarantined rows again, after an alias or a rule was mended.
+
+    A file whose outcome is another is recorded anew in its old place: what is good now gets the
+    `_file_seq` and `_row_number` that it would have had at first. The others are left as they are.
+
+    Args:
+        night: a run of its own; the gate of the next night judges what it brings.
+        paths: these files alone; empty: every file with rows in the quarantine.
+
+    Returns:
+        One line per file: what became of it.
+
+    Raises:
+        UsageError: a path is not in the ledger.
+    """
+    with _loader(night) as loader:
+        return loader.retry(paths)
+
+
+@contextmanager
+def _loader(night: Night) -> Iterator[_Loader]:
+    """A loader on the open warehouse, with a scratch folder that is gone afterwards."""
     data = night.settings.data
+    data.mkdir(parents=True, exist_ok=True)
     with warehouse.connect(night.settings.warehouse) as connection:
         for left_by_a_killed_run in data.glob("load-*"):
             shutil.rmtree(left_by_a_killed_run)
         connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
         prepare(connection, night.settings)
         with tempfile.TemporaryDirectory(prefix="load-", dir=data) as scratch:
-            line = _Loader(connection, night, Path(scratch)).run()
-        ledger.write_clock(connection, night.date)
-        ledger.write_freshness(connection, night.run_id)
-    return line
+            yield _Loader(connection, night, Path(scratch))
+
+
+def _stale_after_days(settings: Settings) -> dict[str, float]:
+    """The var stale_after_days: days per dataset.
+
+    Raises:
+        UsageError: it names something else.
+    """
+    limits = suites.variables(settings)["stale_after_days"]
+    if not isinstance(limits, dict) or not all(
+        name in DATASETS and isinstance(days, int | float) for name, days in limits.items()
+    ):
+        raise UsageError(
+            f"stale_after_days is a number of days per dataset, not {limits}",
+            f"mend dbt_project.yml, or {settings.landing / 'vars.yml'}",
+        )
+    return limits
 
 
 def landed(landing: Path) -> tuple[list[tuple[Dataset, Path]], list[str]]:
@@ -105,6 +151,7 @@ class _Loader:
         self.aliases = readers.read_aliases(ALIASES)
         self.files = self.rows = self.quarantined = 0
         self.duplicates: set[Path] = set()
+        self.retried: list[str] = []
         self.failed: dict[Path, str] = {}
 
     def run(self) -> str:
@@ -123,12 +170,93 @@ class _Loader:
         # Replaced content first: only then is it known which contents the warehouse holds.
         for file in [file for file in files if self._is_replaced(file)] + files:
             self._bring(file)
+        self._read_by_new_names()
         if self.failed and not any(entry.sha256 for entry in self.ledger.entries.values()):
             raise ApportionError(
                 f"no file of {landing} could be read: {_some(list(self.failed.values()))}",
                 "mend or remove it; raw._quarantine names every file and its reason",
             )
         return self._line(len(found), strangers)
+
+    def _read_by_new_names(self) -> None:
+        """Read files again of which a header means another column now than when they were read."""
+        read = self.connection.execute(
+            "select dataset, header, column_name, list(distinct path) from raw._file_columns"
+            " inner join raw._files using (file_seq) where status = 'loaded' group by all"
+        ).fetchall()
+        renamed = {
+            (dataset, path)
+            for dataset, header, column, paths in read
+            if dataset in DATASETS
+            and (self._headers(DATASETS[dataset]).column(header) or "extra") != column
+            for path in paths
+        }
+        for dataset, path in sorted(renamed):
+            quarantined = self.connection.execute(
+                "select rows_quarantined from raw._files where dataset = ? and path = ?",
+                [dataset, path],
+            ).fetchone()[0]
+            self.retried.append(self._retry(DATASETS[dataset], Path(path), quarantined))
+
+    def retry(self, paths: Sequence[Path]) -> list[str]:
+        """Read files again whose rows are in the quarantine; return what became of each."""
+        found = self.connection.execute(
+            "select dataset, path, rows_quarantined from raw._files"
+            " where rows_quarantined > 0 or list_contains($paths::varchar[], path)"
+            " order by file_seq",
+            {"paths": list(map(str, paths))},
+        ).fetchall()
+        if unknown := {str(path) for path in paths} - {path for _, path, _ in found}:
+            raise UsageError(
+                f"never landed: {', '.join(sorted(unknown))}", "apportion quarantine list"
+            )
+        chosen = [row for row in found if not paths or Path(row[1]) in paths]
+        return [self._retry(DATASETS[name], Path(path), rows) for name, path, rows in chosen]
+
+    def _retry(self, dataset: Dataset, path: Path, before: int) -> str:
+        entry = self.ledger.get(dataset.name, path)
+        try:
+            status = path.stat()
+            sha256 = ledger.content_hash(path)
+        except OSError:
+            return f"{path}: {before:,} rows wait; the file is gone, land it again at this path"
+        file = LandedFile(dataset, path, status.st_size, status.st_mtime_ns, sha256)
+        if entry.status == "duplicate" or sha256 != (entry.sha256 or sha256):
+            return f"{path}: its content is another one now; the next night loads it"
+        try:
+            columns = self._read(file)
+        except (Unreadable, duckdb.Error, OSError) as error:
+            return f"{path}: cannot be read: {_first_line(error)}"
+        if entry.status == "loaded" and not self._is_changed(entry.file_seq, columns):
+            return f"{path}: {before:,} rows wait, for the same reasons as before"
+        loaded, quarantined = self._record(file, entry.file_seq, columns)
+        self._log(file, "retried", rows=loaded, quarantined=quarantined)
+        return f"{path}: {loaded:,} rows are loaded, {quarantined:,} wait ({before:,} before)"
+
+    def _is_changed(self, file_seq: int, columns: Sequence[readers.FileColumn]) -> bool:
+        """Whether what was read differs from what is recorded: in its reasons, or its columns."""
+        reasons = (
+            "select line, reason from landed_rows where reason <> ''"
+            " union all select line, reason from landed_rejects"
+        )
+        recorded = "select line, reason from raw._quarantine where file_seq = $file_seq"
+        differing = self.connection.execute(
+            f"select count(*) from ((({reasons}) except all ({recorded}))"
+            f" union all (({recorded}) except all ({reasons})))",
+            {"file_seq": file_seq},
+        ).fetchone()[0]
+        names = self.connection.execute(
+            "select header, column_name from raw._file_columns where file_seq = ? order by all",
+            [file_seq],
+        ).fetchall()
+        return bool(differing) or names != sorted(
+            (column.header, column.column_name) for column in columns
+        )
+
+    def _read(self, file: LandedFile) -> list[readers.FileColumn]:
+        latest = ledger.utc_now() + dt.timedelta(days=1)
+        headers = self._headers(file.dataset)
+        return readers.read(self.connection, file.path, headers, self.scratch, latest)
 
     def _look(self, dataset: Dataset, path: Path) -> LandedFile:
         """The file with its hash; it is not read where size and time are as in the ledger."""
@@ -163,15 +291,12 @@ class _Loader:
             self._log(file, "duplicate", of=owner)
             return
         started = time.monotonic()
-        latest = ledger.utc_now() + dt.timedelta(days=1)
         try:
-            headers = self._headers(file.dataset)
-            columns = readers.read(self.connection, file.path, headers, self.scratch, latest)
+            columns = self._read(file)
         except (duckdb.FatalException, duckdb.InterruptException):
             raise
         except (Unreadable, duckdb.Error, OSError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            self._record_failure(file, entry, file_seq, reason)
+            self._record_failure(file, entry, file_seq, _first_line(error))
             return
         loaded, quarantined = self._record(file, file_seq, columns)
         self.duplicates.discard(file.path)
@@ -203,6 +328,8 @@ class _Loader:
             execute("delete from raw._file_columns where file_seq = ?", [file_seq])
             if not duplicate_of:
                 loaded = self._insert_rows(file, file_seq, batch_id)
+                rows = "landed_rows where reason = ''"
+                lookups.extend(self.connection, file.dataset.name, rows)
                 quarantined = self._insert_quarantine(file, file_seq, batch_id)
                 self._insert_columns(file_seq, columns)
                 ledger.add_to_batch(
@@ -308,6 +435,8 @@ class _Loader:
         unchanged = found - self.files - len(self.duplicates) - len(self.failed)
         if unchanged > 0:
             parts.append(f"{unchanged:,} files unchanged")
+        if self.retried:
+            parts.append(f"by new column aliases: {_some(self.retried)}")
         if self.duplicates:
             parts.append(f"{len(self.duplicates):,} files delivered before under another name")
         if self.failed:
@@ -328,6 +457,10 @@ class _Loader:
             **values,
         }
         logger.log(level, " ".join(f"{key}={_quoted(value)}" for key, value in values.items()))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _quoted(value: object) -> str:

@@ -1,8 +1,8 @@
 """Read one landed file into two temporary tables: its typed rows, and the lines that are none.
 
-`landed_rows`: row_number, line, raw_text, the dataset's columns in their types, extra, reason
-(empty when the row is good). `landed_rejects`: line, reason, raw_text. Files are read by DuckDB; a
-file in which something is wrong is read a second time, line by line, to say where.
+`landed_rows`: row_number, line, last_line, raw_text, the dataset's columns in their types, extra,
+reason (empty when the row is good). `landed_rejects`: line, reason, raw_text. Files are read by
+DuckDB; a file that it cannot read whole is read a second time, line by line, to say where.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from apportion.datasets import NOUNS, Column, Dataset
 from apportion.lines import Unreadable, glob_free
 from apportion.warehouse import identifier, literal
 
-FORMATS = ("jsonl", "ndjson", "json", "csv", "parquet")
+FORMATS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet")
 COMPRESSIONS = {"gz": "gzip", "zst": "zstd"}
 
+# rows; of a file with more bad rows than this, all lines are read.
+_MOST_PICKED = 100_000
 _MAGIC = (
     (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip file"),
@@ -158,12 +160,18 @@ def read(
     )
     typed = Typed(connection, headers, latest)
     if kind == "parquet":
-        _read_parquet(typed, path)
+        try:
+            _read_parquet(typed, path)
+        except (duckdb.InvalidInputException, duckdb.IOException) as error:
+            what = str(error).splitlines()[0].replace(str(path), "it")
+            raise Unreadable(f"broken Parquet: {what}") from error
         return typed.columns
     head = _head(path)
     if not head.strip():
-        typed.write("select 1 as row_number, 1 as line, '' as raw_text where false", [])
-    elif kind == "csv":
+        typed.write(
+            "select 1 as row_number, 1 as line, 1 as last_line, '' as raw_text where false", []
+        )
+    elif kind in ("csv", "tsv"):
         _read_csv(typed, path, head, scratch)
     else:
         _read_json(typed, path, head)
@@ -195,7 +203,8 @@ def _head(path: Path) -> bytes:
         if head.startswith(magic):
             raise Unreadable(f"not text: this is {what}")
     if b"\0" in head[:1024]:
-        raise Unreadable("not text: it holds NUL bytes")
+        line = head[: head.index(b"\0")].count(b"\n") + 1
+        raise Unreadable(f"not text: it holds NUL bytes, first in line {line}")
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -234,7 +243,7 @@ class Typed:
         """Create landed_rows from a relation and return how many rows have a reason against them.
 
         Args:
-            relation: SQL with row_number, line, raw_text and what the sources name.
+            relation: SQL with row_number, line, last_line, raw_text and what the sources name.
             sources: the file's columns or keys.
             extra: SQL of the column extra; None: it is made of the unknown sources.
         """
@@ -279,11 +288,12 @@ class Typed:
         self.connection.execute(
             "create or replace temp table landed_rows as"
             f" with file as ({relation}),"
-            f" delivered as (select row_number, line, raw_text, {extra} as extra"
+            f" delivered as (select row_number, line, last_line, raw_text, {extra} as extra"
             f"{''.join(', ' + item for item in delivered)} from file),"
             f" typed as (select *, {', '.join(typed)} from delivered),"
             f" judged as (select *, concat_ws('; ', {', '.join(reasons)}) as reason from typed)"
-            f" select row_number, line, raw_text, {', '.join(final)}, extra, reason from judged"
+            f" select row_number, line, last_line, raw_text, {', '.join(final)}, extra, reason"
+            " from judged"
         )
         return self.bad_rows()
 
@@ -292,6 +302,12 @@ class Typed:
         return self.connection.execute(
             "select count(*) from landed_rows where reason <> ''"
         ).fetchone()[0]
+
+    def bad_spans(self) -> list[tuple[int, int]]:
+        """First and last line of each of landed_rows with a reason against it, in order."""
+        return self.connection.execute(
+            "select line, last_line from landed_rows where reason <> '' order by line"
+        ).fetchall()
 
     def _reason(self, column: Column, raw: str, name: str) -> str:
         """SQL of what is wrong with a value, for people; null where nothing is."""
@@ -368,7 +384,7 @@ def _read_parquet(typed: Typed, path: Path) -> None:
     )
     values = [f"{literal(source.name)}: column_{n}" for n, source in enumerate(sources)]
     relation = (
-        f"select file_row_number + 1 as row_number, file_row_number + 1 as line,"
+        "select file_row_number + 1 as row_number, row_number as line, row_number as last_line,"
         f" cast(null as varchar) as raw_text{columns} from {scan} as file"
     )
     if not typed.write(relation, renamed):
@@ -393,25 +409,47 @@ def _read_csv(typed: Typed, path: Path, head: bytes, scratch: Path) -> None:
     _need_known_column(typed.headers, shape.names)
     sources = [Source(name, f"c{number}") for number, name in enumerate(shape.names)]
     typed.see(sources, is_ordered=True)
+    found = lines.count(path)
     try:
-        relation = (
-            "select row_number() over () as row_number, cast(null as bigint) as line,"
-            f" cast(null as varchar) as raw_text, * from {shape.scan(glob_free(path), shape.skip)}"
-        )
-        if not typed.write(relation, sources) and shape.is_complete(typed.connection, path):
-            return
+        for spans_lines in (False, True):
+            # The second time only where what is missing may stand within the values.
+            if spans_lines and not found.has_quotes:
+                break
+            bad = typed.write(shape.records(glob_free(path), spans_lines=spans_lines), sources)
+            if not found.has_blanks and _last_line(typed, shape.skip) == found.lines:
+                if bad > _MOST_PICKED:
+                    break
+                if bad:
+                    lines.pick(typed.connection, path, typed.bad_spans())
+                    _write_texts(typed.connection, "landed_picked")
+                return
     except duckdb.InvalidInputException:
         pass  # Something in it is not CSV: find out which lines.
     lines.load(typed.connection, path)
     csv_lines.split(typed.connection, shape, scratch)
     typed.write("select * from landed_records", sources)
-    typed.connection.execute(
+    _write_texts(typed.connection, "landed_lines")
+
+
+def _last_line(typed: Typed, otherwise: int) -> int:
+    """The physical line that the rows end in.
+
+    DuckDB drops a quote that is open at the end of the file without a word, so it is compared with
+    the number of lines.
+    """
+    return typed.connection.execute(
+        "select coalesce(max(last_line), ?) from landed_rows", [otherwise]
+    ).fetchone()[0]
+
+
+def _write_texts(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Give the rows that are not good their text, of a table of physical lines."""
+    connection.execute(
         "update landed_rows set raw_text = source.raw_text from ("
-        " select landed_rows.row_number, string_agg(landed_lines.text, chr(10)"
-        " order by landed_lines.line) as raw_text from landed_rows"
-        " inner join landed_records on landed_rows.row_number = landed_records.row_number"
-        " inner join landed_lines on landed_lines.line"
-        " between landed_records.line and landed_records.last_line"
+        " select landed_rows.row_number, string_agg(file_lines.text, chr(10)"
+        " order by file_lines.line) as raw_text from landed_rows"
+        f" inner join {table} as file_lines on file_lines.line"
+        " between landed_rows.line and landed_rows.last_line"
         " where landed_rows.reason <> '' group by all) as source"
         " where landed_rows.row_number = source.row_number"
     )
@@ -445,11 +483,41 @@ def _read_json(typed: Typed, path: Path, head: bytes) -> None:
     elif first[:1] == b"{" and lines.spans_lines(first):
         lines.load_values(connection, path)
     else:
-        lines.load(connection, path)
+        if not _scan_json_lines(connection, path, head):
+            lines.load(connection, path)
         objects = "select count(*) from landed_lines where starts_with(ltrim(text), '{')"
         if not connection.execute(objects).fetchone()[0]:
             raise Unreadable("not JSON: no line of it is an object")
     _write_json(typed)
+
+
+def _scan_json_lines(connection: duckdb.DuckDBPyConnection, path: Path, head: bytes) -> bool:
+    """Create landed_lines by DuckDB's reader of JSON lines, which knows a broken line when it sees
+    one; False where it would not find each physical line."""
+    found = lines.count(path)
+    if found.has_blanks or (found.lines == 1 and b"\r" in head.strip()):
+        return False
+    try:
+        connection.execute(
+            "create or replace temp table landed_lines as select row_number() over () as number,"
+            " number as line, cast(json as varchar) as text, true as is_utf8"
+            f" from read_json_objects({glob_free(path)}, format='newline_delimited',"
+            " ignore_errors=true, compression='uncompressed', maximum_object_size=67108864)"
+        )
+    except duckdb.InvalidInputException:
+        return False
+    rows = connection.execute("select count(*) from landed_lines").fetchone()[0]
+    broken = connection.execute(
+        "select line, line from landed_lines where text is null order by line"
+    ).fetchall()
+    if rows != found.lines or len(broken) > _MOST_PICKED:
+        return False
+    lines.pick(connection, path, broken)
+    connection.execute(
+        "update landed_lines set text = picked.text, is_utf8 = picked.is_utf8"
+        " from landed_picked as picked where landed_lines.number = picked.number"
+    )
+    return True
 
 
 def _ends_with(path: Path, mark: bytes) -> bool:
@@ -462,24 +530,24 @@ def _ends_with(path: Path, mark: bytes) -> bool:
 def _write_json(typed: Typed) -> int:
     """Type landed_lines, one JSON object in each; return how many rows and lines are not good."""
     connection = typed.connection
+    is_object = (
+        "case when is_utf8 and json_valid(text)"
+        " then starts_with(ltrim(text, concat(' ', chr(9), chr(10), chr(13))), '{') else false end"
+    )
     connection.execute(
-        "create or replace temp table landed_objects as select *,"
-        " trim(text, chr(32) || chr(9)) = '' as is_blank,"
-        " is_utf8 and json_valid(text) as is_json from landed_lines"
+        "create or replace temp table landed_others as select * from landed_lines"
+        f" where not {is_object}"
     )
     connection.execute(
         "insert into landed_rejects select line, case when not is_utf8 then 'not UTF-8'"
-        " when not is_json then 'broken JSON' else 'not a JSON object' end, text"
-        " from landed_objects where not is_blank"
-        " and case when is_json then json_type(text) <> 'OBJECT' else true end"
+        " when not json_valid(text) then 'broken JSON' else 'not a JSON object' end, text"
+        " from landed_others where trim(text, chr(32) || chr(9)) <> ''"
     )
     connection.execute(
-        "create or replace temp table landed_objects as select number, line, text,"
-        " json_keys(text) as keys from landed_objects where not is_blank"
-        " and case when is_json then json_type(text) = 'OBJECT' else false end"
+        "delete from landed_lines where number in (select number from landed_others)"
     )
     keys = connection.execute(
-        "select distinct unnest(keys) as key from landed_objects order by key"
+        "select distinct unnest(json_keys(text)) as key from landed_lines order by key"
     ).fetchall()
     found_keys = [Source(key, "") for (key,) in keys]
     typed.see(found_keys, is_ordered=False)
@@ -489,13 +557,27 @@ def _write_json(typed: Typed) -> int:
     sources = [Source(key, f"found[{number}]") for number, key in enumerate(used, 1)]
     pointers = ", ".join(literal(_pointer(key)) for key in used)
     found = f"json_extract_string(text, [{pointers}])" if used else "cast(null as varchar[])"
-    listed = ", ".join(literal(key) for key in main)
-    others = f"list_filter(keys, lambda key: not list_contains([{listed}]::varchar[], key))"
+    if set(main) == {source.name for source in found_keys}:
+        others, extra = "cast(null as varchar[])", "cast(null as json)"
+    else:
+        listed = ", ".join(literal(key) for key in main)
+        others = (
+            "list_sort(list_distinct(list_filter(json_keys(text),"
+            f" lambda key: not list_contains([{listed}]::varchar[], key))))"
+        )
+        extra = (
+            "case when len(others) > 0 then to_json(map(others, list_transform(others, lambda key:"
+            " json_extract(text, '/' || replace(replace(key, '~', '~0'), '/', '~1'))))) end"
+        )
     bad = typed.write(
-        "select row_number() over (order by number) as row_number, line, text as raw_text,"
-        f" list_sort(list_distinct({others})) as others, {found} as found from landed_objects",
+        "select number as row_number, line, line as last_line, cast(null as varchar) as raw_text,"
+        f" text, {others} as others, {found} as found from landed_lines",
         sources,
-        "case when len(others) > 0 then to_json(map(others, list_transform(others, lambda key:"
-        " json_extract(raw_text, '/' || replace(replace(key, '~', '~0'), '/', '~1'))))) end",
+        extra,
     )
+    if bad:
+        connection.execute(
+            "update landed_rows set raw_text = landed_lines.text from landed_lines"
+            " where landed_rows.reason <> '' and landed_rows.row_number = landed_lines.number"
+        )
     return bad + connection.execute("select count(*) from landed_rejects").fetchone()[0]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from apportion import lock, logs, warehouse
+from apportion import alerts, lock, logs, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError
 from apportion.night import STEPS, Night, Step
 from apportion.progress import Progress
@@ -146,6 +146,12 @@ def _tell_failure(night: Night, step: Step, error: BaseException, seconds: float
         ),
         exc_info=None if told else error,
     )
+    if isinstance(error, Exception):
+        # What was not foreseen may quote a row.
+        told_what = (
+            f"{what}\nnext: {error.next_step}" if told else f"unexpected {type(error).__name__}"
+        )
+        alerts.send(night.run_id, f"{step.name} failed: {told_what}")
     if not night.settings.warehouse.exists():
         return
     status = "stopped" if isinstance(error, GateFailed) else "failed"

@@ -1,14 +1,19 @@
 {#-
-  The canonical form of an identifier, null where nothing is left: e-mail lower case, without spaces and without what follows
-  a plus before the @ (var strip_email_tags), phone its digits only, any other id without spaces around.
+  The canonical form of an identifier, null where nothing is left: e-mail lower case without spaces around,
+  without mailto:, without a name before it and (var strip_email_tags) without what follows a plus before the @; phone see canonical_phone; any other id without spaces around.
 -#}
 {% macro normalise_identifier(identifier_type, value) -%}
-    {%- if identifier_type == 'email' and var('strip_email_tags') -%}
-    nullif({{ without_email_tag("lower(" ~ without(value, "'[[:space:]]'") ~ ")") }}, '')
-    {%- elif identifier_type == 'email' -%}
-    nullif(lower({{ without(value, "'[[:space:]]'") }}), '')
+    {%- if identifier_type == 'email' -%}
+    {%- set address %}
+        case
+            when {{ value }} like '%<%' or lower({{ value }}) like '%mailto:%'
+                then regexp_replace(lower(trim({{ value }})), '^(mailto:\s*|.*<)?([^<>]*)>?$', '\2')
+            else lower(trim({{ value }}))
+        end
+    {%- endset %}
+    nullif({{ without_email_tag(address) if var('strip_email_tags') else address }}, '')
     {%- elif identifier_type == 'phone' -%}
-    nullif({{ without(value, "'[^0-9]'") }}, '')
+    {{ canonical_phone(value) }}
     {%- else -%}
     nullif(trim({{ value }}), '')
     {%- endif -%}
@@ -18,7 +23,7 @@
 {#- An address without the tag of plus-addressing: jo+shop@example.com is the mailbox jo@example.com. -#}
 {% macro without_email_tag(value) -%}
     case
-        when {{ matches(value, "'^[^+@]+[+][^@]*@'") }}
+        when {{ value }} like '%+%' and {{ matches(value, "'^[^+@]+[+][^@]*@'") }}
             then split_part({{ value }}, '+', 1) || '@' || split_part({{ value }}, '@', 2)
         else {{ value }}
     end

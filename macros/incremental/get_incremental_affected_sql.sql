@@ -3,18 +3,34 @@
   inserted, in one transaction. The keys drive the delete, not the new rows, so that a person who merged into another or
   has nothing left goes too. Rows without a key are always taken anew.
 
-  A model says incremental_strategy='affected' and unique_key, filters what it reads with `only_affected`, and where its key
-  is not a person names the model that lists the keys in meta.affected.
+  A model says incremental_strategy='affected' and unique_key, and in meta:
+
+  affected: the model that lists the keys (int_nights__affected_users unless said);
+  affected_column: their column there (named as the key unless said);
+  moment: the column that places a row in its person's time. With it, rows before the key's `from_at` stay as they are, and
+  the model reads with `join_affected`; without it, whole keys are taken anew and it reads with `only_affected`.
 -#}
 {% macro get_incremental_affected_sql(arg_dict) -%}
     {%- set key = arg_dict['unique_key'] -%}
+    {%- set target = arg_dict['target_relation'] -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set keys = ref(config.get('meta', {}).get('affected', 'int_nights__affected_users')) -%}
-    delete from {{ arg_dict['target_relation'] }}
+    {%- set meta = config.get('meta', {}) -%}
+    {%- set keys = ref(meta.get('affected', 'int_nights__affected_users')) -%}
+    {%- set column = meta.get('affected_column', key) -%}
+    {%- set moment = meta.get('moment') -%}
+    {%- if moment %}
+    delete from {{ target }} as built
+    using {{ keys }} as affected
+    where
+        built.{{ key }} = affected.{{ column }}
+        and coalesce(built.{{ moment }} >= affected.from_at, true);
+    {%- else %}
+    delete from {{ target }}
     where
         {{ key }} is null
-        or {{ key }} in (select affected.{{ key }} from {{ keys }} as affected);
+        or {{ key }} in (select affected.{{ column }} from {{ keys }} as affected);
+    {%- endif %}
 
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {%- endmacro %}

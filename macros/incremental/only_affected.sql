@@ -7,13 +7,9 @@
     column: its column.
 -#}
 {% macro only_affected(key='user_key', keys='int_nights__affected_users', column='user_key') -%}
-    {#- A unit test that gives no `this` has no table to add to. -#}
-    {%- if this is none -%}
-        {{ return('true') }}
-    {%- endif -%}
     {#- Outside the condition, so that dbt knows of the dependency. -#}
     {%- set affected = ref(keys) -%}
-    {%- if is_incremental() -%}
+    {%- if adds_to_built() -%}
     (
         {{ key }} is null
         or {{ key }} in (select affected.{{ column }} from {{ affected }} as affected)

@@ -38,6 +38,78 @@
     json_extract_string({{ document }}, {{ path }})
 {%- endmacro %}
 
+{#-
+  The names by which a list may know a source of visits, as a list: a host by each of its endings (news.example.com,
+  example.com, com) and by the name of its site (example), anything else as a whole and by its first word.
+-#}
+{% macro source_names(source) -%}
+    {{ return(adapter.dispatch('source_names')(source)) }}
+{%- endmacro %}
+
+{% macro default__source_names(source) -%}
+    {%- set labels = "string_split(" ~ source ~ ", '.')" -%}
+    list_transform(
+        range(1, len({{ labels }}) + 1), lambda number: array_to_string({{ labels }}[number:], '.')
+    ) || [
+        case
+            when len({{ labels }}) = 1 then string_split_regex({{ source }}, '[^a-z0-9]+')[1]
+            when {{ labels }}[-2] in ('ac', 'co', 'com', 'edu', 'gov', 'ne', 'net', 'or', 'org') and len({{ labels }}) > 2 then {{ labels }}[-3]
+            else {{ labels }}[-2]
+        end
+    ]
+{%- endmacro %}
+
+{#- One row per element of a list. -#}
+{% macro explode_list(list) -%}
+    {{ return(adapter.dispatch('explode_list')(list)) }}
+{%- endmacro %}
+
+{% macro default__explode_list(list) -%}
+    unnest({{ list }})
+{%- endmacro %}
+
+{#- A text of a query string without its escapes; as it is where they are no UTF-8. -#}
+{% macro url_decoded(text) -%}
+    {{ return(adapter.dispatch('url_decoded')(text)) }}
+{%- endmacro %}
+
+{% macro default__url_decoded(text) -%}
+    coalesce(try(url_decode(replace({{ text }}, '+', ' '))), {{ text }})
+{%- endmacro %}
+
+{#- The JSON at a JSON path, null where there is none. -#}
+{% macro json_part(document, path) -%}
+    {{ return(adapter.dispatch('json_part')(document, path)) }}
+{%- endmacro %}
+
+{% macro default__json_part(document, path) -%}
+    json_extract({{ document }}, {{ path }})
+{%- endmacro %}
+
+{#- The texts at several JSON paths, as a list in the order of the paths: the document is parsed once. -#}
+{% macro json_texts(document, paths) -%}
+    {{ return(adapter.dispatch('json_texts')(document, paths)) }}
+{%- endmacro %}
+
+{% macro default__json_texts(document, paths) -%}
+    json_extract_string({{ document }}, ['{{ paths | join("', '") }}'])
+{%- endmacro %}
+
+{#- One of the texts that json_texts found: paths is the mapping of names to the paths that it was given. -#}
+{% macro text_named(name, texts, paths) -%}
+    {{ texts }}[{{ (paths.keys() | list).index(name) + 1 }}]
+{%- endmacro %}
+
+{#- One row per element of a JSON array: item (JSON) and item_number, from 1. -#}
+{% macro explode_json(document) -%}
+    {{ return(adapter.dispatch('explode_json')(document)) }}
+{%- endmacro %}
+
+{% macro default__explode_json(document) -%}
+    unnest(json_extract({{ document }}, '$[*]')) as item,
+        generate_subscripts(json_extract({{ document }}, '$[*]'), 1) as item_number
+{%- endmacro %}
+
 {#- One row per whole number of a range, both ends included. -#}
 {% macro explode_range(first, last) -%}
     {{ return(adapter.dispatch('explode_range')(first, last)) }}

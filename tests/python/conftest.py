@@ -17,7 +17,12 @@ from apportion.settings import PROJECT, Settings
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-for name in ("APPORTION_DATA", "APPORTION_LANDING", "APPORTION_PII_SALT"):
+for name in (
+    "APPORTION_ALERT_URL",
+    "APPORTION_DATA",
+    "APPORTION_LANDING",
+    "APPORTION_PII_SALT",
+):
     os.environ.pop(name, None)
 
 Apportion = Callable[..., subprocess.CompletedProcess[str]]

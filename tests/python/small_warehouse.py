@@ -45,7 +45,8 @@ select
     120, 120, 0, created_at, created_at
 from raw._batches;
 insert into ops.source_freshness
-select '{RUN_ID}', dataset, timestamp '2026-01-30 23:00', created_at, 120, 'updated', created_at
+select
+    '{RUN_ID}', dataset, timestamp '2026-01-30 23:00', created_at, 120, 'updated', created_at, 0
 from raw._batches;
 insert into ops.run_log values ('{RUN_ID}', 'load', 'done', null, 480, timestamp '2026-01-31', 1);
 """
@@ -58,6 +59,7 @@ select
 from range(12) as numbers (i)
 cross join (values ('user_id', 'u', ''), ('email', 'u', '@example.com'), ('phone', '0664', '555'))
     as kinds (identifier_type, prefix, suffix);
+create view intermediate.int_events__landed as from staging.stg_landing__events;
 create table intermediate.int_events__deduplicated as
 select
     event_id, 'person' || substr(user_id, 2) as user_key, event_name,
@@ -161,10 +163,16 @@ def build(data: Path) -> Settings:
         connection.execute(LANDED)
         for schema in ("staging", "intermediate", "marts"):
             connection.execute(f"create schema {schema}")
-        for dataset in DATASETS:
+        staged = {dataset: f"stg_landing__{dataset}" for dataset in DATASETS}
+        staged |= {"segment": "stg_segment__events", "ga4": "stg_ga4__events"}
+        renamed = {
+            "segment": "message_id as event_id, timestamp as occurred_at",
+            "ga4": "'' as event_id, event_timestamp as occurred_at",
+        }
+        for dataset, model in staged.items():
             connection.execute(
-                f"create view staging.stg_landing__{dataset} as "
-                f"select landed.* from raw.{dataset} as landed "
+                f"create view staging.{model} as "
+                f"select {renamed.get(dataset, 'landed.*')} from raw.{dataset} as landed "
                 "inner join raw._batches as batches on landed._batch_id = batches.batch_id "
                 "where batches.status = 'released'"
             )

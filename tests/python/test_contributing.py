@@ -98,3 +98,26 @@ def test_an_expectation_is_added(copy: Path) -> None:
         "select success from ops.quality_results where \"check\" like 'basket_size%'",
     )
     assert judged == [(True,)]
+
+
+def test_a_source_is_added(copy: Path) -> None:
+    landed = copy / "data" / "landing" / "helpdesk" / "tickets.csv"
+    landed.parent.mkdir()
+    landed.write_text(
+        "ticket,opened,mail,topic\n"
+        "t1,2026-03-01 10:00,person1@shop.example,shoes\n"
+        "t1,2026-03-01 10:00,person1@shop.example,shoes\n"
+        "t2,someday,person1@shop.example,hats\n"
+    )
+    shell(copy, recipe(copy, "Add a source"))
+    assert query(
+        copy,
+        "select event_name, count(user_key), sum(duplicates_count)"
+        " from intermediate.int_events__deduplicated"
+        " where event_id like 'helpdesk|%' group by event_name",
+    ) == [("support_contacted", 1, 1)]
+    assert query(
+        copy,
+        "select rows_in_file, rows_loaded, rows_quarantined, duplicate_rows"
+        " from marts.load_accounting where dataset = 'helpdesk'",
+    ) == [(3, 2, 1, 1)]

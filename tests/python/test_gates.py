@@ -39,9 +39,8 @@ FAULTS = [
     ("raw", NIGHT_BEFORE, {"batches.volume_ratio"}),
     (
         "raw",
-        "update ops.source_freshness set last_row_at = timestamp '2026-01-27' "
-        "where dataset = 'orders'",
-        {"freshness.days_old"},
+        "update ops.source_freshness set days_overdue = 0.5 where dataset = 'orders'",
+        {"freshness.days_overdue"},
     ),
     (
         "raw",
@@ -68,10 +67,15 @@ FAULTS = [
     ),
     (
         "raw",
-        NIGHT_BEFORE
-        + "delete from raw._batches where batch_id in ('old1:events', 'old2:events');"
-        + "update raw.events set extra = '{\"new\": 1}' where event_id = 'e1'",
-        {"columns.new_columns"},
+        """
+        insert into raw._files
+        select * replace (0 as file_seq, 'events/old.csv' as path, 'old' as batch_id)
+        from raw._files where dataset = 'events';
+        insert into raw._file_columns
+        select file_seq, 1, case when file_seq = 0 then 'old' else 'new' end, 'extra', 'text'
+        from raw._files where dataset = 'events';
+        """,
+        {"columns.changed_columns"},
     ),
     (
         "staging",

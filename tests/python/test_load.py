@@ -16,11 +16,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from apportion import ledger, load, readers, warehouse
+from apportion import casts, ledger, load, readers, warehouse
 from apportion.datasets import DATASETS
 from apportion.errors import ApportionError, UsageError
 from apportion.night import Night
-from apportion.settings import Settings
+from apportion.settings import PROJECT, Settings
 
 ORDERS = "order_id,ordered_at,revenue,user_id\n"
 
@@ -417,6 +417,8 @@ def test_parquet_bad_values_are_quarantined_with_their_row(world):
         ("2024-01-01T10:00:00Z", dt.datetime(2024, 1, 1, 10)),
         ("2024-01-01T10:00:00-05:30", dt.datetime(2024, 1, 1, 15, 30)),
         ("2024-01-01 10:00:00+02", dt.datetime(2024, 1, 1, 8)),
+        ("2024-01-01 10:00:00 +0200", dt.datetime(2024, 1, 1, 8)),
+        ("2024-01-01T10:00:00.5 -05:30", dt.datetime(2024, 1, 1, 15, 30, 0, 500000)),
         ("20240101", dt.datetime(2024, 1, 1)),
         ("20240101T100000Z", dt.datetime(2024, 1, 1, 10)),
         ("1704103200", dt.datetime(2024, 1, 1, 10)),
@@ -525,7 +527,7 @@ def test_reason_names_every_column_that_is_wrong(world):
     world.load()
     assert world.quarantine()[0][1] == (
         "order_id is missing; ordered_at: 'nonsense' is not a time (ISO 8601, or epoch seconds,"
-        " milliseconds or microseconds); revenue: 'x' is not an amount (at most 14 digits before"
+        " milli-, micro- or nanoseconds); revenue: 'x' is not an amount (at most 14 digits before"
         " the point)"
     )
 
@@ -575,13 +577,14 @@ def test_odd_file_names(world, name, bad):
     }
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "ndjson", "json", "parquet"])
 @pytest.mark.parametrize("compression", ["gz", "zst"])
 def test_compressed_files(world, tmp_path, ending, compression):
     rows = [{"order_id": "1", "ordered_at": "2024-01-01", "revenue": 5.0, "user_id": "u"}]
     plain = tmp_path / "plain"
-    if ending == "csv":
-        plain.write_text(ORDERS + "1,2024-01-01,5,u\n")
+    if ending in ("csv", "tsv"):
+        text = ORDERS + "1,2024-01-01,5,u\n"
+        plain.write_text(text.replace(",", "\t") if ending == "tsv" else text)
     elif ending == "parquet":
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), plain)
     else:
@@ -658,6 +661,159 @@ def test_only_files_that_cannot_be_read_is_a_failure(world):
         world.load()
     assert error.value.exit_status == 1
     assert "a.parquet" in error.value.what
+
+
+@pytest.mark.parametrize("kind", ["json", "varchar"])
+def test_parquet_columns_that_say_they_are_json(world, kind):
+    """DuckDB writes its type JSON as a logical type of Parquet."""
+    path = world.put("events/a.parquet", b"")
+    with warehouse.connect(":memory:") as connection:
+        connection.execute(
+            "copy (select 'e' as event_id, 'x' as event_name, '2024-01-01' as occurred_at,"
+            f" case when i = 0 then '{{\"a\":1}}' end::{kind} as properties,"
+            f" case when i = 0 then '[1]' end::{kind} as more from range(2) as numbers (i))"
+            f" to '{path}' (format parquet)"
+        )
+    assert world.load() == "1 files, 2 rows, 0 quarantined"
+    more = '{"more":[1]}' if kind == "json" else '{"more":"[1]"}'
+    assert world.rows(
+        "select properties::varchar, extra::varchar from raw.events order by _row_number"
+    ) == [('{"a":1}', more), (None, None)]
+
+
+# The quarantine
+
+
+def alias(world: World, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Add a line to the seed of aliases, as a business would."""
+    seed = world.settings.landing.parent / "column_aliases.csv"
+    known = (PROJECT / "seeds" / "column_aliases.csv").read_text(encoding="utf-8")
+    seed.write_text(f"{known}{line}\n", encoding="utf-8")
+    monkeypatch.setattr(load, "ALIASES", seed)
+
+
+PLACES = (
+    "select order_id, ordered_at, revenue, user_id, extra::varchar, _file_seq, _row_number"
+    " from raw.orders order by _file_seq, _row_number"
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "parquet"])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_rows_come_in_at_their_old_place_once_an_alias_is_there(
+    world, tmp_path, monkeypatch, ending, by_hand
+):
+    """The warehouse is then the one in which the alias was there from the first night."""
+    days = {
+        "1": [{"order_id": str(n), "ordered_at": "2024-01-01", "revenue": 1} for n in range(3)],
+        "2": [
+            {"order_id": "3", "ordered_at": "2024-01-02", "takings": 1},
+            {"order_id": "4", "ordered_at": "2024-01-02", "takings": 2},
+            {"order_id": "5", "ordered_at": "never", "takings": 2},
+        ],
+        "3": [{"order_id": "6", "ordered_at": "2024-01-03", "revenue": 1}],
+    }
+    other = World(tmp_path / "other")
+    for day, rows in days.items():
+        for one in (world, other):
+            path = one.put(f"orders/{day}.{ending}", b"")
+            if ending == "parquet":
+                pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+            elif ending == "csv":
+                lines = [",".join(map(str, row.values())) for row in rows]
+                path.write_text("\n".join([",".join(rows[0]), *lines]) + "\n")
+            elif ending == "json":
+                path.write_text(json.dumps(rows))
+            else:
+                path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        world.load()
+    assert world.orders() == ["0", "1", "2", "6"]
+    night = Night(world.settings)
+    second = world.settings.landing / "orders" / f"2.{ending}"
+    assert load.retry(night) == [f"{second}: 3 rows wait, for the same reasons as before"]
+    alias(world, monkeypatch, "orders,takings,revenue")
+    if by_hand:
+        assert load.retry(night) == [f"{second}: 2 rows are loaded, 1 wait (3 before)"]
+        assert "by new column aliases" not in world.load()
+    else:
+        assert "by new column aliases: " in world.load()
+    other.load()
+    assert world.rows(PLACES) == other.rows(PLACES)
+    assert len(world.rows(PLACES)) == 6
+    columns = "select file_seq, header, column_name from raw._file_columns order by all"
+    assert world.rows(columns) == other.rows(columns)
+    assert [row[:2] for row in world.quarantine()] == [row[:2] for row in other.quarantine()]
+    world.check_accounting()
+    assert "by new column aliases" not in world.load()
+
+
+def test_retry_after_a_rule_was_mended(world, monkeypatch):
+    """A rule of the loader itself: here, what a flag may be."""
+    path = world.put(
+        "consents/a.csv",
+        "user_id,purpose,is_granted,changed_at\nu,p,ja,2024-01-01\nv,p,1,2024-01-01\n"
+        "w,p,ja,2024-01-01\n",
+    )
+    world.load()
+    cast = casts.cast
+    monkeypatch.setattr(
+        casts, "cast",
+        lambda column, value, source: f"({value} = 'ja' or {cast(column, value, source)})"
+        if column.kind == "flag" else cast(column, value, source),
+    )  # fmt: skip
+    assert load.retry(Night(world.settings), [path]) == [
+        f"{path}: 3 rows are loaded, 0 wait (2 before)"
+    ]
+    assert world.rows("select user_id, _row_number from raw.consents order by _row_number") == [
+        ("u", 1), ("v", 2), ("w", 3),
+    ]  # fmt: skip
+    assert load.retry(Night(world.settings)) == []
+    world.check_accounting()
+
+
+def test_retry_says_what_it_cannot_do(world, monkeypatch):
+    gone = world.put("orders/a.csv", ORDERS + "1,x,5,u\n")
+    changed = world.put("orders/b.csv", ORDERS + "2,x,5,u\n")
+    broken = world.put("orders/c.parquet", b"PAR1")
+    world.put("orders/d.csv", ORDERS + "4,2024-01-01,5,u\n")
+    world.load()
+    gone.unlink()
+    changed.write_text(ORDERS + "2,2024-01-01,5,u\n")
+    told = load.retry(Night(world.settings))
+    assert told[0] == f"{gone}: 1 rows wait; the file is gone, land it again at this path"
+    assert told[1] == f"{changed}: its content is another one now; the next night loads it"
+    assert told[2].startswith(f"{broken}: cannot be read: ")
+    assert len(told) == 3
+    with pytest.raises(UsageError):
+        load.retry(Night(world.settings), [world.settings.landing / "orders/never.csv"])
+    assert world.orders() == ["4"]
+    world.check_accounting()
+
+
+def test_quarantine_on_the_command_line(world, apportion):
+    path = world.put("orders/a.csv", ORDERS + "1,ann@example.org,5,u\n2,x,5,u\n3\n")
+    data = ("--data", world.settings.data)
+    assert apportion("quarantine", "list", *data).returncode == 2
+    world.put("orders/good.csv", ORDERS + "1,2024-01-01,5,u\n")
+    world.load()
+    listed = apportion("quarantine", "list", *data)
+    assert listed.returncode == 0, listed.stderr
+    assert f"orders: {path}" in listed.stdout
+    assert "ordered_at: ... is not a time" in listed.stdout
+    assert "1 values where the header has 4" in listed.stdout
+    assert "ann@example.org" not in listed.stdout
+    shown = apportion("quarantine", "show", path, "--limit", 2, *data)
+    assert "line 2: ordered_at: 'ann@example.org' is not a time" in shown.stdout
+    assert "\n1,ann@example.org,5,u\n" in shown.stdout
+    assert "and 1 more: --limit 3" in shown.stdout
+    assert apportion("quarantine", "show", path.with_name("no.csv"), *data).returncode == 2
+    path.write_text(ORDERS + "1,2024-01-01,5,u\n")
+    retried = apportion("quarantine", "retry", path, *data)
+    assert retried.returncode == 0, retried.stderr
+    assert "its content is another one now" in retried.stdout
+    world.load()
+    assert "the quarantine is empty" in apportion("quarantine", "list", *data).stdout
+    assert "the quarantine is empty" in apportion("quarantine", "retry", *data).stdout
 
 
 # The ledger
@@ -861,6 +1017,37 @@ def test_freshness_of_every_dataset(world):
     assert world.rows(
         "select count(*), min(status) from ops.source_freshness where rows = 0 and run_id = 'r1'"
     ) == [(len(DATASETS) - 1, "empty")]
+
+
+def test_sources_are_stale_by_their_last_row_or_their_last_load(world):
+    world.put("vars.yml", "stale_after_days: {orders: 3, events: 1.5, refunds: 3}")
+    world.put("orders/a.csv", ORDERS + "1,2024-01-02T12:00:00,5,u\n")
+    world.put("events/a.csv", "event_name,occurred_at\nx,2024-01-05T12:00:00\n")
+    world.put("contacts/a.csv", "contact_id\n1\n")
+    query = (
+        "select dataset, status, days_overdue from ops.source_freshness where run_id = ?"
+        " and dataset in ('orders', 'events', 'refunds', 'contacts') order by dataset"
+    )
+    world.load(run_id="r1")
+    assert world.rows(query, "r1") == [
+        ("contacts", "updated", None),
+        ("events", "updated", 0),
+        ("orders", "stale", 0.5),
+        ("refunds", "empty", None),
+    ]
+    with warehouse.connect(world.settings.warehouse) as connection:
+        connection.execute("update raw.events set _loaded_at = _loaded_at - interval 36 hours")
+    world.load(run_id="r2")
+    status, overdue = world.rows(query, "r2")[1][1:]
+    assert status == "stale" and 0 < overdue < 0.1
+
+
+@pytest.mark.parametrize("text", ["{oders: 3}", "{orders: soon}", "3"])
+def test_stale_after_days_that_is_none_is_wrong_usage(world, text):
+    world.put("vars.yml", f"stale_after_days: {text}")
+    world.put("orders/a.csv", ORDERS + "1,2024-01-02T12:00:00,5,u\n")
+    with pytest.raises(UsageError):
+        world.load()
 
 
 @pytest.mark.parametrize("salt", [b"short", b"x" * 64, b"long" * 40])

@@ -18,6 +18,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from adapter_rows import adapter_rows
 
 from apportion import fit, load, transform
 from apportion.night import Night
@@ -86,7 +87,17 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
                 "user_id": person["user_id"],
                 "campaign_id": f"{name}-mailing",
             }
+        if event["event_name"] == "page_viewed" and dice.random() < 0.15:
+            # The source says which visit it is of, days apart or not.
+            event["session_id"] = f"{person['device']}-s{dice.randrange(3)}"
         rows.append(("events", event))
+        if dice.random() < 0.3:
+            # A visit or a contact that goes on, each a little later than the one before.
+            for step in range(1, dice.randrange(2, 6)):
+                later = dt.datetime.fromisoformat(event["occurred_at"])
+                later += dt.timedelta(minutes=step * dice.choice([10, 29, 30, 31]))
+                more = {"event_id": f"{name}-e{number}-{step}", "occurred_at": later.isoformat()}
+                rows.append(("events", event | more))
         if dice.random() < 0.1:
             # The same event again, earlier received and of somebody else.
             other = {"user_id": dice.choice(people)["user_id"], "received_at": moment(1)}
@@ -159,12 +170,21 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
     ]
     rows += [("campaigns", campaign) for campaign in campaigns]
     rows.append(("campaigns", campaigns[0] | {"tactic": "dynamic_content"}))
+    rows += adapter_rows(name, people, moment, dice)
     return rows
 
 
 def happened_on(row: dict) -> float:
     """The day, from START, of a row's latest moment; 0 where it has none."""
-    moments = ("occurred_at", "ordered_at", "refunded_at", "converted_at", "changed_at")
+    moments = (
+        "timestamp",
+        "event_timestamp",
+        "occurred_at",
+        "ordered_at",
+        "refunded_at",
+        "converted_at",
+        "changed_at",
+    )
     days = [
         (dt.datetime.fromisoformat(row[name]) - START) / dt.timedelta(days=1)
         for name in (*moments, "created_at", "updated_at")

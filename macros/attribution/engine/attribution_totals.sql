@@ -13,6 +13,10 @@ with apportioned as (
             else coalesce({{ dimension }}, '(none)')
         end as dimension
     from {{ ref('int_attribution__apportioned') }}
+    where
+        {{ only_affected(
+            'cast(converted_at as date)', 'int_nights__affected_days', 'converted_date'
+        ) }}
 ),
 
 summed as (

@@ -7,10 +7,10 @@
 {% macro label_moments(moments) -%}
 {%- set versioned = versioned_segment_families() %}
 with features as (
-    select * from {{ ref('int_features__as_of_moment') }}
-    where
-        {{ moments }}
-        and {{ only_affected() }}
+    select moments.*
+    from {{ ref('int_features__as_of_moment') }} as moments
+    {{ join_affected('moments', 'moments.feature_at', keys='int_nights__affected_features') }}
+    where {{ moments }}
 ),
 
 {%- for family in versioned %}

@@ -1,34 +1,147 @@
 -- One row per scope x conversion x touchpoint: what a model may look at, and each model's credit.
 -- A conversion without an eligible touchpoint in the scope is one row without touchpoint, channel
--- 'unattributed'. All models are evaluated in this one pass. Sums over a journey are a group-by
--- that is joined back, which costs half of what a window does.
+-- 'unattributed'. A scope channel:<name> holds the conversions with a touchpoint of the channel, and
+-- its elements are campaigns. All models are evaluated in this one pass. Sums over a journey are a
+-- group-by that is joined back, which costs half of what a window does.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='conversion_id',
+    meta={'affected': 'int_nights__affected_journeys', 'affected_column': 'journey_id'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
+{%- set learned = ['markov_1', 'markov_2', 'markov_3', 'shapley'] %}
+with element_weights as (
+    select * from {{ source('ml', 'attribution_element_weights') }}
+    where replicate = 0
+),
 
-with conversions as (
+path_rates as (
+    select * from {{ source('ml', 'attribution_path_rates') }}
+),
+
+fitted_versions as (
+    select distinct
+        version,
+        valid_from
+    from element_weights
+),
+
+types_of_versions as (
+    select distinct
+        version,
+        conversion_type
+    from element_weights
+),
+
+-- A version holds from its moment until the next one's; the first also before.
+versions as (
     select
-        *,
-        case
-            when user_key is not null
-                then min(case when is_lead then converted_at end) over (partition by user_key)
-        end as lead_at
+        version,
+        valid_from,
+        lag(valid_from) over (order by valid_from) is null as is_first,
+        lead(valid_from) over (order by valid_from) as valid_until
+    from fitted_versions
+),
+
+-- What was learned of one conversion type in one version.
+weight_sets as (
+    select
+        versions.*,
+        types_of_versions.conversion_type,
+        row_number()
+            over (order by versions.version, types_of_versions.conversion_type)
+            as weight_set
+    from versions
+    inner join types_of_versions
+        on versions.version = types_of_versions.version
+),
+
+weights_of_sets as (
+    select
+        weight_sets.weight_set,
+        element_weights.attribution_scope,
+        element_weights.element,
+        element_weights.is_grouped,
+        max(
+            case
+                when element_weights.attribution_model = 'leave_one_out'
+                    then element_weights.element_code
+            end
+        ) as element_code,
+    {%- for model in learned %}
+    max(case when element_weights.attribution_model = '{{ model }}' then element_weights.weight end)
+        as learned_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
+    from element_weights
+    inner join weight_sets
+        on
+            element_weights.version = weight_sets.version
+            and element_weights.conversion_type = weight_sets.conversion_type
+    group by
+        weight_sets.weight_set,
+        element_weights.attribution_scope,
+        element_weights.element,
+        element_weights.is_grouped
+),
+
+rates_of_sets as (
+    select
+        weight_sets.weight_set,
+        path_rates.attribution_scope,
+        path_rates.touch_count,
+        path_rates.path_code,
+        cast(path_rates.conversions_count as double) / path_rates.journeys_count as path_rate
+    from path_rates
+    inner join weight_sets
+        on
+            path_rates.version = weight_sets.version
+            and path_rates.conversion_type = weight_sets.conversion_type
+),
+
+leads as (
+    select
+        user_key,
+        min(converted_at) as lead_at
     from {{ ref('int_conversions__valued') }}
-    where {{ only_affected() }}
+    where
+        is_lead
+        and user_key is not null
+    group by user_key
+),
+
+conversions as (
+    select
+        valued.*,
+        leads.lead_at,
+        weight_sets.weight_set,
+        weight_sets.version as weights_version,
+        coalesce(valued.converted_at < weight_sets.valid_from, false) as is_backfilled
+    from {{ ref('int_conversions__valued') }} as valued
+    left join leads
+        on valued.user_key = leads.user_key
+    left join weight_sets
+        on
+            valued.conversion_type = weight_sets.conversion_type
+            and (valued.converted_at >= weight_sets.valid_from or weight_sets.is_first)
+            and (
+                valued.converted_at < weight_sets.valid_until
+                or weight_sets.valid_until is null
+            )
+    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
-    where {{ only_affected() }}
+    where
+        is_converted
+        and {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 touchpoints as (
     select * from {{ ref('int_touchpoints__collapsed') }}
-    where {{ only_affected() }}
 ),
 
 custom_weights as (
@@ -40,6 +153,7 @@ described as (
     select
         journeys_touchpoints.conversion_id,
         journeys_touchpoints.touchpoint_id,
+        conversions.weight_set,
         touchpoints.touch_type,
         touchpoints.channel,
         touchpoints.campaign_id,
@@ -58,6 +172,10 @@ described as (
             order by journeys_touchpoints.touch_number
             rows between unbounded preceding and current row
         ) as bigint) as personalized_number,
+        row_number() over (
+            partition by journeys_touchpoints.conversion_id, touchpoints.channel
+            order by journeys_touchpoints.touch_number
+        ) as number_in_channel,
         coalesce(
             journeys_touchpoints.touched_at <= conversions.lead_at
             and conversions.lead_at <= conversions.converted_at,
@@ -69,35 +187,47 @@ described as (
         on journeys_touchpoints.conversion_id = conversions.conversion_id
     inner join touchpoints
         on journeys_touchpoints.touchpoint_id = touchpoints.touchpoint_id
-    where journeys_touchpoints.is_converted
 ),
 
 scopes as (
-    select 'all' as attribution_scope
+    select 'all' as scope_kind
     union all
-    select 'personalized' as attribution_scope
+    select 'personalized' as scope_kind
+    union all
+    select 'channel' as scope_kind
 ),
 
--- In the scope `personalized` a journey is numbered over its personalized touchpoints only.
+-- A journey is numbered within its scope: in `personalized` over its personalized touchpoints only,
+-- in channel:<name> over those of the channel.
 scoped as (
     select
-        described.*,
-        scopes.attribution_scope,
+        described.* exclude (element),
         case
-            when scopes.attribution_scope = 'all' then described.touch_number
-            else described.personalized_number
+            when scopes.scope_kind = 'channel' then 'channel:' || described.channel
+            else scopes.scope_kind
+        end as attribution_scope,
+        case
+            when scopes.scope_kind = 'channel' then coalesce(described.campaign_id, '(none)')
+            else described.element
+        end as element,
+        case
+            when scopes.scope_kind = 'all' then described.touch_number
+            when scopes.scope_kind = 'personalized' then described.personalized_number
+            else described.number_in_channel
         end as number_in_scope
     from described
     inner join scopes
-        on scopes.attribution_scope = 'all' or described.is_personalized
+        on scopes.scope_kind <> 'personalized' or described.is_personalized
 ),
 
-element_sums as (
+counted_elements as (
     select
         attribution_scope,
         conversion_id,
         element,
+        min(weight_set) as weight_set,
         count(*) as element_count,
+        bit_or({{ path_place('number_in_scope') }}) as path_places,
         min(microseconds_to_conversion) as last_microseconds_to_conversion,
         min(case when not is_direct then number_in_scope end) as first_non_direct_number,
         max(case when not is_direct then number_in_scope end) as last_non_direct_number,
@@ -107,11 +237,46 @@ element_sums as (
     group by attribution_scope, conversion_id, element
 ),
 
+-- An element that a version does not name is one of its `other`, if it has that.
+element_sums as (
+    select
+        counted_elements.*,
+        coalesce(own_weights.element_code, grouped_weights.element_code) as element_code,
+        {%- for model in learned %}
+        coalesce(own_weights.learned_{{ model }}, grouped_weights.learned_{{ model }})
+            as learned_{{ model }},
+        {%- endfor %}
+        own_weights.element_code is null and grouped_weights.element_code is not null as is_other,
+        own_weights.learned_shapley is null
+        and grouped_weights.learned_shapley is not null as is_other_of_shapley
+    from counted_elements
+    left join weights_of_sets as own_weights
+        on
+            counted_elements.weight_set = own_weights.weight_set
+            and counted_elements.attribution_scope = own_weights.attribution_scope
+            and counted_elements.element = own_weights.element
+            and not own_weights.is_grouped
+    left join weights_of_sets as grouped_weights
+        on
+            counted_elements.weight_set = grouped_weights.weight_set
+            and counted_elements.attribution_scope = grouped_weights.attribution_scope
+            and grouped_weights.is_grouped
+),
+
 journey_sums as (
     select
         attribution_scope,
         conversion_id,
+        min(weight_set) as weight_set,
         cast(sum(element_count) as bigint) as touch_count,
+        sum(case when is_other then element_count end) as other_count,
+        sum(case when is_other_of_shapley then element_count end) as other_count_of_shapley,
+        case
+            when
+                sum(element_count) <= {{ longest_exact_path() }}
+                and count(element_code) = count(*)
+                then bit_or(cast(element_code as hugeint) * path_places)
+        end as path_code,
         min(last_microseconds_to_conversion) as last_microseconds_to_conversion,
         min(first_non_direct_number) as first_non_direct_number,
         max(last_non_direct_number) as last_non_direct_number,
@@ -119,6 +284,19 @@ journey_sums as (
         max(lead_number) as lead_number
     from element_sums
     group by attribution_scope, conversion_id
+),
+
+journeys_with_rates as (
+    select
+        journey_sums.*,
+        coalesce(rates.path_rate, 0e0) as path_rate
+    from journey_sums
+    left join rates_of_sets as rates
+        on
+            journey_sums.weight_set = rates.weight_set
+            and journey_sums.attribution_scope = rates.attribution_scope
+            and journey_sums.touch_count = rates.touch_count
+            and journey_sums.path_code = rates.path_code
 ),
 
 -- The columns that a model's weight may use; each is described in the yml of this model.
@@ -134,15 +312,28 @@ based as (
         scoped.tactic,
         scoped.element,
         scoped.number_in_scope as touch_number,
-        journey_sums.touch_count,
-        journey_sums.touch_count - scoped.number_in_scope as touches_to_conversion,
+        journeys.touch_count,
+        journeys.touch_count - scoped.number_in_scope as touches_to_conversion,
         element_sums.element_count,
-        journey_sums.first_non_direct_number,
-        journey_sums.last_non_direct_number,
-        journey_sums.last_paid_number,
-        journey_sums.lead_number,
+        coalesce(
+            case when element_sums.is_other then journeys.other_count end,
+            element_sums.element_count
+        ) as learned_element_count,
+        coalesce(
+            case when element_sums.is_other_of_shapley then journeys.other_count_of_shapley end,
+            element_sums.element_count
+        ) as shapley_element_count,
+        journeys.first_non_direct_number,
+        journeys.last_non_direct_number,
+        journeys.last_paid_number,
+        journeys.lead_number,
+        {%- for model in learned %}
+        element_sums.learned_{{ model }},
+        {%- endfor %}
+        journeys.path_rate,
+        coalesce(shorter_rates.path_rate, 0e0) as shorter_path_rate,
         scoped.microseconds_to_conversion / 1e6 as seconds_to_conversion,
-        (scoped.microseconds_to_conversion - journey_sums.last_microseconds_to_conversion) / 1e6
+        (scoped.microseconds_to_conversion - journeys.last_microseconds_to_conversion) / 1e6
             as seconds_before_last_touch,
         scoped.base_weight,
         1e0 + scoped.engagement_seconds / nullif(
@@ -150,7 +341,7 @@ based as (
             + {{ attribution_setting('engagement_half_saturation_seconds', 0.001, 1000000) }},
             0e0
         ) as engagement_weight,
-        coalesce(element_weights.weight, 1e0) * coalesce(touch_type_weights.weight, 1e0)
+        coalesce(custom_element_weights.weight, 1e0) * coalesce(touch_type_weights.weight, 1e0)
             as custom_weight,
         scoped.is_direct,
         scoped.is_paid,
@@ -162,14 +353,22 @@ based as (
             scoped.attribution_scope = element_sums.attribution_scope
             and scoped.conversion_id = element_sums.conversion_id
             and scoped.element = element_sums.element
-    inner join journey_sums
+    inner join journeys_with_rates as journeys
         on
-            scoped.attribution_scope = journey_sums.attribution_scope
-            and scoped.conversion_id = journey_sums.conversion_id
-    left join custom_weights as element_weights
+            scoped.attribution_scope = journeys.attribution_scope
+            and scoped.conversion_id = journeys.conversion_id
+    left join rates_of_sets as shorter_rates
         on
-            element_weights.dimension = 'element'
-            and scoped.element = element_weights.value
+            journeys.path_rate > 0e0
+            and journeys.weight_set = shorter_rates.weight_set
+            and journeys.attribution_scope = shorter_rates.attribution_scope
+            and journeys.touch_count - 1 = shorter_rates.touch_count
+            and {{ path_code_without('journeys.path_code', 'scoped.number_in_scope') }}
+            = shorter_rates.path_code
+    left join custom_weights as custom_element_weights
+        on
+            custom_element_weights.dimension = 'element'
+            and scoped.element = custom_element_weights.value
     left join custom_weights as touch_type_weights
         on
             touch_type_weights.dimension = 'touch_type'
@@ -196,9 +395,29 @@ totals as (
     group by attribution_scope, conversion_id
 ),
 
+-- Every conversion is in the scopes all and personalized, and in those of the channels that it was
+-- touched by.
+scopes_of_conversions as (
+    select
+        conversion_id,
+        'all' as attribution_scope
+    from conversions
+    union all
+    select
+        conversion_id,
+        'personalized' as attribution_scope
+    from conversions
+    union all
+    select
+        conversion_id,
+        attribution_scope
+    from totals
+    where attribution_scope not in ('all', 'personalized')
+),
+
 journeys as (
     select
-        scopes.attribution_scope,
+        scopes_of_conversions.attribution_scope,
         conversions.conversion_id,
         conversions.user_key,
         conversions.conversion_type,
@@ -207,12 +426,15 @@ journeys as (
         {%- for model in models %}
         totals.total_{{ model }},
         {%- endfor %}
+        conversions.weights_version,
+        conversions.is_backfilled,
         conversions.converted_at
     from conversions
-    cross join scopes
+    inner join scopes_of_conversions
+        on conversions.conversion_id = scopes_of_conversions.conversion_id
     left join totals
         on
-            scopes.attribution_scope = totals.attribution_scope
+            scopes_of_conversions.attribution_scope = totals.attribution_scope
             and conversions.conversion_id = totals.conversion_id
 ),
 
@@ -242,6 +464,13 @@ final as (
         weighted.touch_count,
         weighted.touches_to_conversion,
         weighted.element_count,
+        weighted.learned_element_count,
+        weighted.shapley_element_count,
+        {%- for model in learned %}
+        weighted.learned_{{ model }},
+        {%- endfor %}
+        weighted.path_rate,
+        weighted.shorter_path_rate,
         weighted.first_non_direct_number,
         weighted.last_non_direct_number,
         weighted.last_paid_number,
@@ -251,6 +480,7 @@ final as (
         weighted.base_weight,
         weighted.engagement_weight,
         weighted.custom_weight,
+        journeys.weights_version,
         journeys.revenue,
         journeys.clv,
         {%- for model in models %}
@@ -263,6 +493,7 @@ final as (
         coalesce(weighted.is_direct, false) as is_direct,
         coalesce(weighted.is_paid, false) as is_paid,
         coalesce(weighted.is_personalized, false) as is_personalized,
+        journeys.is_backfilled,
         ---------- times
         weighted.touched_at,
         journeys.converted_at

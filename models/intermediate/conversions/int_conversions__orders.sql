@@ -47,6 +47,7 @@ orders as (
         coupon_code,
         coalesce(revenue, 0) as source_revenue,
         coalesce(discount, 0) as source_discount,
+        cost as source_cost,
         ordered_at
     from with_people
     where {{ only_affected() }}
@@ -61,6 +62,7 @@ orders as (
         cast(null as varchar) as coupon_code,
         coalesce(value, 0) as source_revenue,
         0 as source_discount,
+        cast(null as decimal(18, 4)) as source_cost,
         converted_at as ordered_at
     from told_orders
     where
@@ -83,7 +85,7 @@ items as (
         coalesce(order_items.category, product_categories.category) as category,
         count(*) as items_count,
         sum(coalesce(order_items.quantity, 1) * coalesce(order_items.unit_price, 0)) as amount
-    from {{ ref('stg_landing__order_items') }} as order_items
+    from {{ ref('int_conversions__order_items') }} as order_items
     left join product_categories
         on order_items.product_id = product_categories.product_id
     where order_items.order_id in (select orders.order_id from orders)
@@ -150,7 +152,9 @@ valued as (
         {{ in_reporting_currency('orders.source_revenue', 'orders.currency', 'exchange_rates') }}
             as gross_revenue,
         {{ in_reporting_currency('orders.source_discount', 'orders.currency', 'exchange_rates') }}
-            as discount
+            as discount,
+        {{ in_reporting_currency('orders.source_cost', 'orders.currency', 'exchange_rates') }}
+            as cost
     from orders
     left join {{ ref('int_conversions__exchange_rates') }} as exchange_rates
         on
@@ -180,6 +184,7 @@ final as (
         ) as revenue,
         cast(valued.gross_revenue as decimal(18, 4)) as gross_revenue,
         cast(valued.discount as decimal(18, 4)) as discount,
+        cast(valued.cost as decimal(18, 4)) as cost,
         cast(coalesce(refunds_of_order.refunded_amount, 0) as decimal(18, 4)) as refunded_amount,
         coalesce(items_of_order.items_count, 0) as items_count,
         ---------- booleans

@@ -4,6 +4,17 @@ with definitions as (
     select * from {{ ref('conversion_definitions') }}
 ),
 
+-- Definitions of one type have the same settings.
+type_settings as (
+    select
+        conversion_type,
+        max(journey_boundary) as journey_boundary,
+        max(lookback_days) as lookback_days,
+        bool_or(is_lead) as is_lead
+    from definitions
+    group by conversion_type
+),
+
 order_types as (
     select conversion_type
     from definitions
@@ -16,14 +27,7 @@ order_types as (
 ),
 
 event_types as (
-    select conversion_type
-    from definitions
-    where
-        source = 'events'
-        and event_name in (
-            select events.event_name from {{ ref('int_events__deduplicated') }} as events
-            where events.exclusion_reason is null
-        )
+    select distinct conversion_type from {{ ref('int_conversions__told') }}
 ),
 
 offline_types as (
@@ -50,7 +54,7 @@ final as (
                     then '{{ setting.journey_boundary }}'
             end,
             {%- endfor %}
-            definitions.journey_boundary,
+            type_settings.journey_boundary,
             '{{ var("default_journey_boundary") }}'
         ) as journey_boundary,
         cast(coalesce(
@@ -60,13 +64,13 @@ final as (
                     then {{ setting.lookback_days }}
             end,
             {%- endfor %}
-            definitions.lookback_days,
+            type_settings.lookback_days,
             {{ var('default_lookback_days') }}
         ) as integer) as lookback_days,
-        coalesce(definitions.is_lead, false) as is_lead
+        coalesce(type_settings.is_lead, false) as is_lead
     from types
-    left join definitions
-        on types.conversion_type = definitions.conversion_type
+    left join type_settings
+        on types.conversion_type = type_settings.conversion_type
 )
 
 select * from final

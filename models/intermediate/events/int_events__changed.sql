@@ -1,9 +1,9 @@
 -- One row per event that is to be taken in anew: a copy of it landed, or its person is another.
--- With the person it belonged to until now.
+-- With the person it belonged to until now, and when it had occurred.
 {%- set events = as_built('int_events__deduplicated') %}
 with landed as (
     select event_id
-    from {{ ref('stg_landing__events') }}
+    from {{ ref('int_events__landed') }}
     where
         file_seq in (
             select changed_files.file_seq
@@ -16,12 +16,14 @@ built as (
     {%- if events is none %}
     select
         cast(null as varchar) as event_id,
-        cast(null as varchar) as user_key
+        cast(null as varchar) as user_key,
+        cast(null as timestamp) as occurred_at
     where false
     {%- else %}
     select
         events.event_id,
-        events.user_key
+        events.user_key,
+        events.occurred_at
     from {{ events }} as events
     where
         events.user_key in (
@@ -41,7 +43,8 @@ changed as (
 final as (
     select
         changed.event_id,
-        built.user_key as built_user_key
+        built.user_key as built_user_key,
+        built.occurred_at as built_occurred_at
     from changed
     left join built
         on changed.event_id = built.event_id

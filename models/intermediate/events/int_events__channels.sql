@@ -7,42 +7,60 @@ with origins as (
     from {{ ref('int_events__deduplicated') }}
 ),
 
-channel_rules as (
-    select * from {{ ref('channel_rules') }}
+-- A visit comes from the source that its link is tagged with; without any tag, from its referrer.
+with_sources as (
+    select
+        origins.*,
+        case
+            when origin_source is null and origin_medium is null then referrer_host
+            else origin_source
+        end as traffic_source
+    from origins
 ),
 
--- An empty pattern matches everything; of the rules that match, the first counts.
-matching_rules as (
+traffic_sources as (
+    select distinct traffic_source from with_sources
+    where traffic_source is not null
+),
+
+source_names as (
     select
-        origins.origin_key,
-        channel_rules.channel,
-        row_number()
-            over (partition by origins.origin_key order by channel_rules.rule_order)
-            as rule_number
-    from origins
-    inner join channel_rules
-        on
-            true
-            {%- for column, pattern in {
-                'origin_source': 'source_pattern',
-                'origin_medium': 'medium_pattern',
-                'origin_campaign': 'campaign_pattern',
-                'referrer_host': 'referrer_pattern',
-                'click_id_kind': 'click_id_pattern',
-            }.items() %}
-            and {{ matches(
-                "coalesce(origins." ~ column ~ ", '')",
-                "coalesce(channel_rules." ~ pattern ~ ", '')"
-            ) }}
-            {%- endfor %}
+        traffic_source,
+        {{ explode_list(source_names('traffic_source')) }} as source_name
+    from traffic_sources
+),
+
+-- The longest name says most: mail.google.com is no search engine.
+ranked_categories as (
+    select
+        source_names.traffic_source,
+        channel_sources.category,
+        row_number() over (
+            partition by source_names.traffic_source
+            order by length(source_names.source_name) desc, source_names.source_name
+        ) as name_number
+    from source_names
+    inner join {{ ref('channel_sources') }} as channel_sources
+        on source_names.source_name = channel_sources.source
 ),
 
 final as (
     select
-        origin_key,
-        channel
-    from matching_rules
-    where rule_number = 1
+        with_sources.origin_key,
+        ranked_categories.category as source_category,
+        {{ channel_of({
+            'category_pattern': 'ranked_categories.category',
+            'source_pattern': 'with_sources.origin_source',
+            'medium_pattern': 'with_sources.origin_medium',
+            'campaign_pattern': 'with_sources.origin_campaign',
+            'referrer_pattern': 'with_sources.referrer_host',
+            'click_id_pattern': 'with_sources.click_id_kind',
+        }) }} as channel
+    from with_sources
+    left join ranked_categories
+        on
+            with_sources.traffic_source = ranked_categories.traffic_source
+            and ranked_categories.name_number = 1
 )
 
 select * from final

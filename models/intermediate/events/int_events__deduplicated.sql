@@ -6,25 +6,40 @@
     meta={'affected': 'int_events__changed'},
     on_schema_change='fail'
 ) }}
-with landed as (
-    select * from {{ ref('stg_landing__events') }}
+{%- set tags = ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content'] %}
+with places as (
+    select
+        event_id,
+        received_at,
+        file_seq,
+        row_number
+    from {{ ref('int_events__landed') }}
     where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
+-- Over the places alone: whole rows would be sorted with all that they hold.
 ranked as (
     select
-        landed.*,
+        places.*,
         row_number() over (
             partition by event_id
             order by received_at nulls last, file_seq, row_number
         ) as copy_number,
         count(*) over (partition by event_id) as copies_count
-    from landed
+    from places
 ),
 
 first_copies as (
-    select * from ranked
-    where copy_number = 1
+    select
+        landed.*,
+        ranked.copies_count
+    from {{ ref('int_events__landed') }} as landed
+    inner join ranked
+        on
+            landed.event_id = ranked.event_id
+            and landed.file_seq = ranked.file_seq
+            and landed.row_number = ranked.row_number
+    where ranked.copy_number = 1
 ),
 
 with_people as (
@@ -35,31 +50,64 @@ with_people as (
     ) }}
 ),
 
+-- A page's own tags count where the event has none.
+with_tags as (
+    select
+        {%- for tag in tags %}
+        case
+            when coalesce({{ tags | join(', ') }}) is not null then {{ tag }}
+            when page_url like '%utm_%' then {{ url_parameter('page_url', tag) }}
+        end as said_{{ tag }},
+        {%- endfor %}
+        with_people.*
+    from with_people
+),
+
 named as (
     select
-        with_people.*,
-        coalesce(event_names.event_name, lower(trim(with_people.event_name))) as standard_name,
+        with_tags.*,
+        coalesce(event_names.event_name, lower(trim(with_tags.event_name))) as standard_name,
         -- Without its query string, which may hold anything about a person.
-        split_part(split_part(with_people.page_url, '?', 1), '#', 1) as page_address,
-        lower(trim(with_people.channel)) as source_channel,
-        lower(trim(with_people.utm_source)) as origin_source,
-        lower(trim(with_people.utm_medium)) as origin_medium,
-        lower(trim(with_people.utm_campaign)) as origin_campaign,
-        case when with_people.click_id is not null then 'click' end as click_id_kind,
-        -- A referrer on the same host is the site itself.
-        nullif(
-            {{ url_host('with_people.referrer_url') }},
-            {{ url_host('with_people.page_url') }}
-        ) as referrer_host,
+        split_part(split_part(with_tags.page_url, '?', 1), '#', 1) as page_address,
+        lower(trim(with_tags.channel)) as source_channel,
+        nullif(lower(trim(with_tags.said_utm_source)), '') as origin_source,
+        nullif(lower(trim(with_tags.said_utm_medium)), '') as origin_medium,
+        nullif(lower(trim(with_tags.said_utm_campaign)), '') as origin_campaign,
+        coalesce(
+            with_tags.click_id_name,
+            {{ url_click_id('with_tags.page_url') }},
+            case when with_tags.has_click_id then 'click' end
+        ) as click_id_kind,
+        -- A referrer on the same site is the site itself.
+        case
+            when
+                {{ url_site('with_tags.referrer_url') }}
+                is distinct from {{ url_site('with_tags.page_url') }}
+                then {{ url_host('with_tags.referrer_url') }}
+        end as referrer_host,
+        coalesce(
+            nullif(lower(trim(with_tags.device_type)), ''), user_agents.device_type
+        ) as device_kind,
+        user_agents.browser,
+        user_agents.operating_system,
+        user_agents.is_bot,
+        coalesce(places.country_code, nullif(trim(with_tags.country), '')) as country_code,
+        coalesce(places.region_code, nullif(trim(with_tags.region), '')) as region_code,
         anonymous_id_device.identifier_hash as device_key
-    from with_people
+    from with_tags
     left join {{ ref('event_names') }} as event_names
-        on lower(trim(with_people.event_name)) = event_names.vendor_name
+        on lower(trim(with_tags.event_name)) = event_names.vendor_name
+    left join {{ ref('stg_landing__user_agents') }} as user_agents
+        on with_tags.user_agent = user_agents.user_agent
+    left join {{ ref('stg_landing__places') }} as places
+        on
+            coalesce(with_tags.country, '') = places.country
+            and coalesce(with_tags.region, '') = places.region
     left join {{ ref('int_identity__identifiers') }} as anonymous_id_device
         on
             anonymous_id_device.identifier_type = 'anonymous_id'
             and anonymous_id_device.identifier_value
-            = {{ normalise_identifier('anonymous_id', 'with_people.anonymous_id') }}
+            = {{ normalise_identifier('anonymous_id', 'with_tags.anonymous_id') }}
 ),
 
 final as (
@@ -69,9 +117,9 @@ final as (
         user_key,
         device_key,
         session_id as source_session_id,
-        coalesce(campaign_id, utm_campaign) as campaign_id,
+        coalesce(campaign_id, said_utm_campaign) as campaign_id,
         ad_id,
-        coalesce(content_id, utm_content) as content_id,
+        coalesce(content_id, said_utm_content) as content_id,
         template_id,
         variant_id,
         experiment_id,
@@ -85,20 +133,23 @@ final as (
         {%- endfor %}
         lower(trim(tactic)) as tactic,
         nullif(page_address, '') as page_path,
-        lower(device_type) as device_type,
-        country,
-        region,
+        device_kind as device_type,
+        browser,
+        operating_system,
+        country_code as country,
+        region_code as region,
         city,
         upper(trim(currency)) as currency,
         case
             when occurred_at >= {{ as_of() }} then 'not_yet'
             when is_consented = false then 'no_consent'
+            when is_bot then 'bot'
+            when {{ is_internal('ip', url_host('page_url'), 'user_key') }} then 'internal'
         end as exclusion_reason,
         ---------- numbers
         value,
         quantity,
-        try_cast({{ json_text('properties', "'$.engagement_seconds'") }} as double)
-            as engagement_seconds,
+        engagement_seconds,
         copies_count - 1 as duplicates_count,
         file_seq,
         row_number,

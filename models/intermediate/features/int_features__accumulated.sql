@@ -5,43 +5,124 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'looked_at', 'affected': 'int_nights__affected_features'},
     on_schema_change='fail'
 ) }}
 {%- set day = 86400000000 %}
 {%- set windows = {'30': 30 * day, '90': 90 * day, '365': 365 * day} %}
+{#- Of what is carried on, sessions and engagement are counted in a sliding window. -#}
+{%- set carried_window = windows['30'] %}
 {%- set boundaries = segment_boundaries() %}
+{%- set keys = 'int_nights__affected_features' %}
 with touchpoints as (
-    select * from {{ ref('int_touchpoints__collapsed') }}
-    where
-        user_key is not null
-        and {{ only_affected() }}
+    select touchpoints.*
+    from {{ ref('int_touchpoints__collapsed') }} as touchpoints
+    {{ join_affected('touchpoints', 'touchpoints.touched_at', keys=keys) }}
+    where touchpoints.user_key is not null
 ),
 
 conversions as (
-    select * from {{ ref('int_conversions__valued') }}
-    where
-        user_key is not null
-        and {{ only_affected() }}
+    select conversions.*
+    from {{ ref('int_conversions__valued') }} as conversions
+    {{ join_affected('conversions', 'conversions.converted_at', keys=keys) }}
+    where conversions.user_key is not null
 ),
 
 identifiers as (
     select * from {{ ref('int_identity__identifiers') }}
-    where {{ only_affected() }}
+    where {{ only_affected(keys=keys) }}
 ),
 
+people as (
+    select
+        identifiers.user_key,
+        {{ microseconds('min(identifiers.first_seen_at)') }} as first_seen_us,
+        {{ microseconds(as_of()) }} as as_of_us,
+        {%- if adds_to_built() %}
+        {{ microseconds('min(affected.from_at)') }} as from_us
+        {%- else %}
+        0 as from_us
+        {%- endif %}
+    from identifiers
+    {%- if adds_to_built() %}
+    inner join {{ ref(keys) }} as affected
+        on identifiers.user_key = affected.user_key
+    {%- endif %}
+    group by identifiers.user_key
+),
+
+-- What had added up at a moment before the sliding windows of the first new row is carried on from
+-- there; orders are few and are added up from the first.
+{%- if adds_to_built() %}
+base_moments as (
+    select
+        built.user_key,
+        max(built.at_us) as at_us
+    from {{ this }} as built
+    inner join people
+        on
+            built.user_key = people.user_key
+            and built.at_us <= people.from_us - {{ carried_window }}
+    group by built.user_key
+),
+
+bases as (
+    select
+        built.user_key,
+        built.at_us,
+        max(built.sessions_count) as sessions_count,
+        max(built.engagement_ms) as engagement_ms,
+        max(built.offers_redeemed_count) as offers_redeemed_count,
+        max(built.device_type) as device_type,
+        max(built.country) as country,
+        max(built.region) as region,
+        max(built.city) as city
+    from {{ this }} as built
+    inner join base_moments
+        on
+            built.user_key = base_moments.user_key
+            and built.at_us = base_moments.at_us
+    group by built.user_key, built.at_us
+),
+{%- else %}
+bases as (
+    select
+        user_key,
+        0 as at_us,
+        0 as sessions_count,
+        0 as engagement_ms,
+        0 as offers_redeemed_count,
+        cast(null as varchar) as device_type,
+        cast(null as varchar) as country,
+        cast(null as varchar) as region,
+        cast(null as varchar) as city
+    from people
+    where 1 = 0
+),
+{%- endif %}
+
 sessions as (
-    select * from {{ ref('int_sessions__sessionized') }}
-    where
-        user_key is not null
-        and {{ only_affected() }}
+    select
+        sessions.*,
+        {{ microseconds('sessions.started_at') }} >= coalesce(bases.at_us, 0) as is_counted
+    from {{ ref('int_sessions__sessionized') }} as sessions
+    inner join people
+        on sessions.user_key = people.user_key
+    left join bases
+        on sessions.user_key = bases.user_key
+    where {{ microseconds('sessions.ended_at') }} >= coalesce(bases.at_us, 0)
 ),
 
 events as (
-    select * from {{ ref('int_events__deduplicated') }}
+    select events.*
+    from {{ ref('int_events__deduplicated') }} as events
+    inner join people
+        on events.user_key = people.user_key
+    left join bases
+        on events.user_key = bases.user_key
     where
-        {{ only_affected() }}
-        and exclusion_reason is null
-        and user_key is not null
+        events.exclusion_reason is null
+        and {{ microseconds('events.occurred_at') }} >= coalesce(bases.at_us, 0)
 ),
 
 refunds as (
@@ -61,19 +142,10 @@ orders as (
         ) as next_us
     from {{ ref('int_conversions__orders') }}
     where
-        {{ only_affected() }}
+        {{ only_affected(keys=keys) }}
         and not is_cancelled
         and exclusion_reason is null
         and user_key is not null
-),
-
-people as (
-    select
-        user_key,
-        {{ microseconds('min(first_seen_at)') }} as first_seen_us,
-        {{ microseconds(as_of()) }} as as_of_us
-    from identifiers
-    group by user_key
 ),
 
 -- What an order lost to refunds is subtracted when each refund was made, in proportion to the
@@ -184,13 +256,16 @@ boundary_moments as (
         on orders.user_key = people.user_key
     where
         orders.at_us + {{ boundary.days * day }} < people.as_of_us
+        and orders.at_us + {{ boundary.days * day }} >= people.from_us
         and coalesce(orders.next_us >= orders.at_us + {{ boundary.days * day }}, true)
     {%- elif boundary.since == 'first_seen_at' %}
     select
         people.user_key,
         people.first_seen_us + {{ boundary.days * day }} as at_us
     from people
-    where people.first_seen_us + {{ boundary.days * day }} < people.as_of_us
+    where
+        people.first_seen_us + {{ boundary.days * day }} < people.as_of_us
+        and people.first_seen_us + {{ boundary.days * day }} >= people.from_us
     {%- else %}
     {{ exceptions.raise_compiler_error('a segment boundary is since last_order_at or first_seen_at, not ' ~ boundary.since) }}
     {%- endif %}
@@ -214,10 +289,13 @@ moments as (
     union all
     select
         'order' as moment_type,
-        order_id as moment_id,
-        user_key,
-        at_us + 1 as at_us
+        orders.order_id as moment_id,
+        orders.user_key,
+        orders.at_us + 1 as at_us
     from orders
+    inner join people
+        on orders.user_key = people.user_key
+    where orders.at_us + 1 >= people.from_us
     union all
     select
         'boundary' as moment_type,
@@ -244,20 +322,23 @@ timeline as (
             'order_id': 'order_id', 'revenue': 'gross_revenue', 'discount': 'discount', 'gross_revenue': 'gross_revenue',
             'order_us': 'at_us', 'previous_us': 'previous_us'}},
         {'relation': 'refund_steps', 'values': {'revenue': '-refunded'}},
-        {'relation': 'sessions', 'at': microseconds('started_at'), 'values': {'session_id': 'session_id'}},
+        {'relation': 'bases', 'at': 'at_us - 1', 'values': {
+            'sessions': 'sessions_count', 'engagement_ms': 'engagement_ms', 'offers': 'offers_redeemed_count',
+            'device_type': 'device_type', 'country': 'country', 'region': 'region', 'city': 'city'}},
+        {'relation': 'sessions', 'at': microseconds('started_at'), 'values': {'sessions': 1}, 'where': 'is_counted'},
         {'relation': 'sessions', 'at': microseconds('ended_at'), 'values': {
             'engagement_ms': 'cast(round(engagement_seconds * 1000e0) as bigint)'}, 'where': 'engagement_seconds > 0'},
-        {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {'offer_id': 'event_id'},
+        {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {'offers': 1},
             'where': "event_name = 'offer_redeemed'"},
         {'relation': 'new_sightings', 'values': {
             'sighting_number': 'sighting_number', 'device_type': 'device_type',
             'country': 'country', 'region': 'region', 'city': 'city'}},
     ] %}
     {%- set columns = {
-        'moment_type': 'varchar', 'moment_id': 'varchar', 'order_id': 'varchar', 'session_id': 'varchar',
-        'offer_id': 'varchar', 'device_type': 'varchar', 'country': 'varchar', 'region': 'varchar', 'city': 'varchar',
+        'moment_type': 'varchar', 'moment_id': 'varchar', 'order_id': 'varchar', 'device_type': 'varchar', 'country': 'varchar', 'region': 'varchar', 'city': 'varchar',
         'revenue': 'decimal(18, 4)', 'gross_revenue': 'decimal(18, 4)', 'discount': 'decimal(18, 4)',
-        'order_us': 'bigint', 'previous_us': 'bigint', 'engagement_ms': 'bigint', 'sighting_number': 'bigint',
+        'order_us': 'bigint', 'previous_us': 'bigint', 'sessions': 'bigint', 'engagement_ms': 'bigint',
+        'offers': 'bigint', 'sighting_number': 'bigint',
     } %}
     {%- for part in parts %}
     select
@@ -293,11 +374,11 @@ accumulated as (
         sum(revenue) over until_365 as revenue_until_365,
         sum(gross_revenue) over before as gross_revenue,
         sum(discount) over before as discount,
-        count(session_id) over before as sessions_count,
-        count(session_id) over until_30 as sessions_until_30,
+        cast(coalesce(sum(sessions) over before, 0) as bigint) as sessions_count,
+        cast(coalesce(sum(sessions) over until_30, 0) as bigint) as sessions_until_30,
         sum(engagement_ms) over before as engagement_ms,
         sum(engagement_ms) over until_30 as engagement_ms_until_30,
-        count(offer_id) over before as offers_redeemed_count,
+        cast(coalesce(sum(offers) over before, 0) as bigint) as offers_redeemed_count,
         {{ last_known('device_type') }} over before as device_type,
         {{ last_known('country') }} over before as country,
         {{ last_known('region') }} over before as region,
@@ -318,12 +399,18 @@ accumulated as (
         )
 ),
 
+-- Now has no time of its own: it is the night's, and the row outlives the night.
 final as (
     select
         accumulated.* exclude (at_us),
-        -- Now has no time of its own: it is the night's, and the row outlives the night.
         case when accumulated.moment_type <> 'now' then accumulated.at_us end as at_us,
-        people.first_seen_us
+        case
+            when
+                accumulated.moment_type = 'now' or people.first_seen_us < accumulated.at_us
+                then people.first_seen_us
+        end as first_seen_us,
+        case when accumulated.moment_type <> 'now' then {{ moment_of('accumulated.at_us') }} end
+            as looked_at
     from accumulated
     left join people
         on accumulated.user_key = people.user_key

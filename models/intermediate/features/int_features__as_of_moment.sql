@@ -18,7 +18,7 @@ timed as (
 
 moments_accumulated as (
     select
-        timed.* exclude (at_us, looked_at_us, first_seen_us),
+        timed.* exclude (at_us, looked_at, looked_at_us, first_seen_us),
         timed.looked_at_us as at_us,
         case when timed.first_seen_us < timed.looked_at_us then timed.first_seen_us end
             as first_seen_us,

@@ -1,11 +1,16 @@
 -- One row per person with a CRM record: what the latest record says, without what names the person.
-with contacts as (
-    select * from {{ ref('stg_landing__contacts') }}
+-- The traits of an identify call are a record too.
+with landed as (
+    {{ union_all(['stg_landing__contacts', 'stg_segment__contacts']) }}
+),
+
+contacts as (
+    select * from landed
     where coalesce(coalesce(updated_at, created_at) < {{ as_of() }}, true)
 ),
 
 identified_contacts as (
-    {{ identified('contacts', ['contact_id', 'user_id', 'email', 'phone']) }}
+    {{ identified('contacts', ['contact_id', 'user_id', 'email', 'phone', 'anonymous_id']) }}
 ),
 
 -- CRM records have no history: the latest version is taken for every moment.
@@ -37,8 +42,8 @@ final as (
         end as gender,
         nullif(trim(income_band), '') as income_band,
         nullif(trim(household_size), '') as household_size,
-        nullif(trim(country), '') as country,
-        nullif(trim(region), '') as region,
+        coalesce(places.country_code, nullif(trim(ranked.country), '')) as country,
+        coalesce(places.region_code, nullif(trim(ranked.region), '')) as region,
         nullif(trim(city), '') as city,
         nullif(trim(lifecycle_stage), '') as crm_lifecycle_stage,
         ---------- numbers
@@ -49,7 +54,11 @@ final as (
         cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
             as birth_month
     from ranked
-    where version_rank = 1
+    left join {{ ref('stg_landing__places') }} as places
+        on
+            coalesce(ranked.country, '') = places.country
+            and coalesce(ranked.region, '') = places.region
+    where ranked.version_rank = 1
 )
 
 select * from final

@@ -83,7 +83,7 @@ crowded as (
         end
 ),
 
-final as (
+guarded as (
     select
         node,
         'shared mailbox' as reason
@@ -95,6 +95,14 @@ final as (
     from crowded
     where node not in (select mailboxes.node from mailboxes)
     group by node
+),
+
+final as (
+    select
+        node,
+        reason,
+        {{ changed_now() }} as changed_at
+    from guarded
 )
 
 select * from final

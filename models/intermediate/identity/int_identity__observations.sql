@@ -2,10 +2,11 @@
 -- it.
 {{ config(materialized='view') }}
 {%- set observed_in = {
-    'stg_landing__events': {
+    'int_events__landed': {
         'columns': ['anonymous_id', 'device_id', 'user_id', 'email', 'phone', 'click_id'],
         'seen_at': 'occurred_at',
     },
+    'stg_segment__aliases': {'columns': ['anonymous_id', 'user_id'], 'seen_at': 'aliased_at'},
     'stg_landing__orders': {'columns': ['anonymous_id', 'user_id', 'email'], 'seen_at': 'ordered_at'},
     'stg_landing__contacts': {'columns': ['contact_id', 'user_id', 'email', 'phone'], 'seen_at': 'created_at'},
     'stg_landing__offline_conversions': {'columns': ['user_id', 'email', 'phone'], 'seen_at': 'converted_at'},

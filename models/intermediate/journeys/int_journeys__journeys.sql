@@ -3,17 +3,18 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='journey_id',
+    meta={'affected': 'int_nights__affected_journeys'},
     on_schema_change='fail'
 ) }}
 with touches as (
     select * from {{ ref('int_journeys__touchpoints') }}
-    where {{ only_affected() }}
+    where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 conversions as (
     select * from {{ ref('int_conversions__valued') }}
-    where {{ only_affected() }}
+    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 conversion_types as (

@@ -4,7 +4,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='journey_id',
+    meta={'affected': 'int_nights__affected_journeys'},
     on_schema_change='fail'
 ) }}
 {%- set max_touches = var('max_touches') %}
@@ -20,7 +21,7 @@ with journey_touches as (
         touched_at,
         converted_at
     from {{ ref('int_journeys__pairs') }}
-    where {{ only_affected() }}
+    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
     union all
     select
         journey_id,
@@ -33,7 +34,7 @@ with journey_touches as (
         touched_at,
         cast(null as timestamp) as converted_at
     from {{ ref('int_journeys__unconverted') }}
-    where {{ only_affected() }}
+    where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 numbered as (

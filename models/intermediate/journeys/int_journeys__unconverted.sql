@@ -5,6 +5,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'touched_at', 'affected': 'int_nights__affected_runs'},
     on_schema_change='fail'
 ) }}
 with conversion_types as (
@@ -13,10 +14,10 @@ with conversion_types as (
 
 followed as (
     select distinct
-        conversion_type,
-        touchpoint_id
-    from {{ ref('int_journeys__pairs') }}
-    where {{ only_affected() }}
+        pairs.conversion_type,
+        pairs.touchpoint_id
+    from {{ ref('int_journeys__pairs') }} as pairs
+    {{ join_affected('pairs', 'pairs.touched_at', keys='int_nights__affected_runs') }}
 ),
 
 unfollowed as (
@@ -26,9 +27,14 @@ unfollowed as (
         touchpoints.user_key,
         touchpoints.touched_at,
         {{ microseconds('touchpoints.touched_at') }} as touched_microseconds,
-        cast(conversion_types.lookback_days as bigint) * 86400000000 as lookback_microseconds
+        cast(conversion_types.lookback_days as bigint) * 86400000000 as lookback_microseconds,
+        cast(null as bigint) as built_run_microseconds,
+        cast(null as varchar) as built_journey_id
     from {{ ref('int_touchpoints__collapsed') }} as touchpoints
     cross join conversion_types
+    {{ join_affected(
+        'touchpoints', 'touchpoints.touched_at', keys='int_nights__affected_runs'
+    ) }}
     left join followed
         on
             touchpoints.touchpoint_id = followed.touchpoint_id
@@ -36,7 +42,28 @@ unfollowed as (
     where
         touchpoints.is_eligible
         and followed.touchpoint_id is null
-        and {{ only_affected('touchpoints.user_key') }}
+    {%- if adds_to_built() %}
+    union all
+    -- The last touch that stays as it is: the run that it is in may go on.
+    select
+        built.conversion_type,
+        max_by(built.touchpoint_id, (built.touched_at, built.touchpoint_id)) as touchpoint_id,
+        built.user_key,
+        max(built.touched_at) as touched_at,
+        max({{ microseconds('built.touched_at') }}) as touched_microseconds,
+        max(built.lookback_microseconds) as lookback_microseconds,
+        max_by(built.run_microseconds, (built.touched_at, built.touchpoint_id))
+            as built_run_microseconds,
+        max_by(built.journey_id, (built.touched_at, built.touchpoint_id)) as built_journey_id
+    from {{ this }} as built
+    inner join {{ ref('int_nights__affected_runs') }} as affected
+        on
+            built.user_key = affected.user_key
+            and built.touched_at < affected.from_at
+            and {{ microseconds('built.touched_at') }}
+            >= {{ microseconds('affected.from_at') }} - built.lookback_microseconds
+    group by built.conversion_type, built.user_key
+    {%- endif %}
 ),
 
 with_gaps as (
@@ -67,36 +94,46 @@ with_runs as (
     from with_gaps
 ),
 
-with_lengths as (
+with_starts as (
     select
         with_runs.*,
-        (
-            touched_microseconds
-            - min(touched_microseconds) over (partition by user_key, conversion_type, run_number)
-        )
-        // nullif(lookback_microseconds, 0) as piece_number
+        min(coalesce(built_run_microseconds, touched_microseconds)) over (
+            partition by user_key, conversion_type, run_number
+        ) as run_microseconds
     from with_runs
+),
+
+with_lengths as (
+    select
+        with_starts.*,
+        (touched_microseconds - run_microseconds) // nullif(lookback_microseconds, 0)
+            as piece_number
+    from with_starts
 ),
 
 with_journeys as (
     select
         with_lengths.*,
-        first_value(touchpoint_id) over (
+        first_value(
+            coalesce(built_journey_id, {{ surrogate_key(['conversion_type', 'touchpoint_id']) }})
+        ) over (
             partition by user_key, conversion_type, run_number, piece_number
             order by touched_microseconds, touchpoint_id
-        ) as first_touchpoint_id
+        ) as journey_id
     from with_lengths
 ),
 
 final as (
     select
-        {{ surrogate_key(['conversion_type', 'first_touchpoint_id']) }} as journey_id,
+        journey_id,
         touchpoint_id,
         user_key,
         conversion_type,
         touched_at,
-        lookback_microseconds
+        lookback_microseconds,
+        run_microseconds
     from with_journeys
+    where built_journey_id is null
 )
 
 select * from final

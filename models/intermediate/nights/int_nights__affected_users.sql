@@ -1,10 +1,14 @@
--- One row per person, old or new, whose rows may differ from those of the last night.
+-- One row per person, old or new, of whom something was landed or is another's, with the moment
+-- from which their rows may differ from those of the last night: no visit or contact spans it.
+{%- set beginning = "timestamp '1970-01-01'" %}
+{%- set search_days = 7 %}
+{%- set events = as_built('int_events__deduplicated') %}
+{%- set session_events = as_built('int_sessions__events') %}
 {%- set sessions = as_built('int_sessions__sessionized') %}
 {%- set candidates = as_built('int_touchpoints__candidates') %}
 {%- set orders = as_built('int_conversions__orders') %}
-{%- set journeys = as_built('int_journeys__journeys') %}
-{%- set is_first_build = none in [sessions, candidates, orders, journeys] %}
-{%- set label_days = segment_boundaries() | map(attribute='days') | list %}
+{%- set is_first_build = none in [events, session_events, sessions, candidates, orders] %}
+-- depends_on: {{ ref('int_events__deduplicated') }}
 -- depends_on: {{ ref('stg_landing__campaigns') }}
 with changed_files as (
     select * from {{ ref('int_nights__changed_files') }}
@@ -14,10 +18,15 @@ identifiers as (
     select * from {{ ref('int_identity__identifiers') }}
 ),
 
--- Whose identifiers are in a file that is taken in.
+-- Whose identifiers are in a file that is taken in. CRM records have no history: they change
+-- everything.
 changed_combinations as (
-    select * from {{ ref('int_identity__observed') }}
-    where file_seq in (select changed_files.file_seq from changed_files)
+    select
+        observed.*,
+        case when changed_files.dataset <> 'contacts' then observed.first_seen_at end as from_at
+    from {{ ref('int_identity__observed') }} as observed
+    inner join changed_files
+        on observed.file_seq = changed_files.file_seq
 ),
 
 people_of_changed_files as (
@@ -27,7 +36,9 @@ people_of_changed_files as (
 -- Whoever had a device, at some time, that is in such a file.
 people_at_shared_devices as (
     {%- for device_type in device_types() %}
-    select stints.user_key
+    select
+        stints.user_key,
+        changed_combinations.from_at
     from {{ ref('int_identity__stints') }} as stints
     inner join changed_combinations
         on
@@ -46,14 +57,17 @@ changed_order_ids as (
     union
     {%- endfor %}
     select order_items.order_id
-    from {{ ref('stg_landing__order_items') }} as order_items
+    from {{ ref('int_conversions__order_items') }} as order_items
     inner join {{ ref('stg_landing__products') }} as products
         on order_items.product_id = products.product_id
     where products.file_seq in (select changed_files.file_seq from changed_files)
 ),
 
 changed_orders as (
-    select * from {{ ref('stg_landing__orders') }}
+    select
+        *,
+        ordered_at as from_at
+    from {{ ref('stg_landing__orders') }}
     where order_id in (select changed_order_ids.order_id from changed_order_ids)
 ),
 
@@ -77,7 +91,10 @@ changed_rates as (
 
 -- Every state of an offline conversion of which one landed, or whose rate did.
 changed_offline as (
-    select * from {{ ref('stg_landing__offline_conversions') }} as offline_conversions
+    select
+        *,
+        converted_at as from_at
+    from {{ ref('stg_landing__offline_conversions') }} as offline_conversions
     where
         conversion_id in (
             select landed.conversion_id
@@ -115,7 +132,8 @@ changed_types as (
 changed_event_conversions as (
     select
         events.user_key as new_user_key,
-        built_events.user_key as old_user_key
+        built_events.user_key as old_user_key,
+        least(events.converted_at, built_events.converted_at) as from_at
     from {{ ref('int_conversions__events') }} as events
     full outer join {{ source('built', 'built_event_conversions') }} as built_events
         on
@@ -131,23 +149,48 @@ changed_event_conversions as (
 ),
 
 people_of_changed_event_conversions as (
-    select new_user_key as user_key from changed_event_conversions
-    union
-    select old_user_key as user_key from changed_event_conversions
+    select
+        new_user_key as user_key,
+        from_at
+    from changed_event_conversions
+    union all
+    select
+        old_user_key as user_key,
+        from_at
+    from changed_event_conversions
 ),
 
 -- Whoever had an event until now that was taken in anew.
 people_of_changed_events as (
-    select built_user_key as user_key from {{ ref('int_events__changed') }}
+    select
+        built_user_key as user_key,
+        built_occurred_at as from_at
+    from {{ ref('int_events__changed') }}
+    where built_user_key is not null
 ),
 
 {%- if not is_first_build %}
 
-clock as (
+-- A visit with an id of its own goes on however long it paused.
+people_of_resumed_visits as (
     select
-        built_clock.as_of as from_at,
-        {{ as_of() }} as to_at
-    from {{ source('built', 'built_clock') }} as built_clock
+        visited.user_key,
+        min(visited.occurred_at) as from_at
+    from {{ session_events }} as visited
+    inner join (
+        select
+            user_key,
+            source_session_id
+        from {{ ref('int_events__deduplicated') }}
+        where
+            source_session_id is not null
+            and event_id in (select changed.event_id from {{ ref('int_events__changed') }} as changed)
+        group by user_key, source_session_id
+    ) as resumed
+        on
+            visited.user_key = resumed.user_key
+            and visited.source_session_id = resumed.source_session_id
+    group by visited.user_key, visited.source_session_id
 ),
 
 changed_campaigns as (
@@ -156,82 +199,22 @@ changed_campaigns as (
     where file_seq in (select changed_files.file_seq from changed_files)
 ),
 
--- For whom the clock alone changes something: what falls out of a sliding window, or passes a day
--- at which a label changes.
-passed_orders as (
-    select orders.user_key
-    from {{ orders }} as orders
-    cross join clock
-    where
-        false
-        {%- for days in ([90, 365] + label_days) | unique %}
-        or orders.ordered_at between clock.from_at - {{ days_interval(days) }}
-        and clock.to_at - {{ days_interval(days) }}
-        {%- endfor %}
-),
-
-passed_refunds as (
-    select orders.user_key
-    from {{ ref('stg_landing__refunds') }} as refunds
-    inner join {{ orders }} as orders
-        on refunds.order_id = orders.order_id
-    cross join clock
-    where
-        refunds.refunded_at between clock.from_at - {{ days_interval(365) }}
-        and clock.to_at - {{ days_interval(365) }}
-),
-
-passed_sessions as (
-    select sessions.user_key
-    from {{ sessions }} as sessions
-    cross join clock
-    where
-        false
-        {%- for moment in ['started_at', 'ended_at'] %}
-        or sessions.{{ moment }} between clock.from_at - {{ days_interval(30) }}
-        and clock.to_at - {{ days_interval(30) }}
-        {%- endfor %}
-),
-
-passed_journeys as (
-    select journeys.user_key
-    from {{ journeys }} as journeys
-    cross join clock
-    where journeys.open_until between clock.from_at and clock.to_at
-),
-
-first_sightings as (
-    select
-        user_key,
-        min(first_seen_at) as first_seen_at
-    from identifiers
-    group by user_key
-),
-
-passed_first_sightings as (
-    select first_sightings.user_key
-    from first_sightings
-    cross join clock
-    where
-        false
-        {%- for days in label_days | unique %}
-        or first_sightings.first_seen_at between clock.from_at - {{ days_interval(days) }}
-        and clock.to_at - {{ days_interval(days) }}
-        {%- endfor %}
-),
-
 people_of_changed_campaigns as (
-    select candidates.user_key
-    from {{ candidates }} as candidates
+    select
+        events.user_key,
+        events.occurred_at as from_at
+    from {{ events }} as events
     where
-        candidates.campaign_id in (select changed_campaigns.campaign_id from changed_campaigns)
+        events.campaign_id in (select changed_campaigns.campaign_id from changed_campaigns)
 ),
 
 people_of_changed_rates as (
     {%- for relation, moment in [
         (orders, 'ordered_at'), (ref('int_conversions__events'), 'converted_at')
     ] %}
-    select valued.user_key
+    select
+        valued.user_key,
+        valued.{{ moment }} as from_at
     from {{ relation }} as valued
     inner join changed_rates
         on
@@ -242,7 +225,9 @@ people_of_changed_rates as (
 ),
 
 people_of_refunds_in_changed_rates as (
-    select orders.user_key
+    select
+        orders.user_key,
+        orders.ordered_at as from_at
     from {{ ref('stg_landing__refunds') }} as refunds
     inner join {{ orders }} as orders
         on refunds.order_id = orders.order_id
@@ -255,39 +240,131 @@ people_of_refunds_in_changed_rates as (
 ),
 
 people_of_changed_built_orders as (
-    select orders.user_key
+    select
+        orders.user_key,
+        orders.ordered_at as from_at
     from {{ orders }} as orders
     where orders.order_id in (select changed_order_ids.order_id from changed_order_ids)
 ),
 {%- endif %}
 
 affected as (
-    select user_key from {{ ref('int_nights__changed_people') }}
+    select
+        user_key,
+        cast(null as timestamp) as from_at
+    from {{ ref('int_nights__changed_people') }}
+    union all
+    select
+        identifiers.user_key,
+        cast(null as timestamp) as from_at
+    from identifiers
+    where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_at_shared_devices', 'people_of_changed_orders', 'people_of_changed_offline',
+        'people_of_changed_files', 'people_at_shared_devices', 'people_of_changed_orders',
+        'people_of_changed_offline',
         'people_of_changed_events', 'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}
     {%- set parts = parts + [
-        'passed_orders', 'passed_refunds', 'passed_sessions', 'passed_journeys', 'passed_first_sightings',
-        'people_of_changed_campaigns',
-        'people_of_changed_rates', 'people_of_refunds_in_changed_rates',
-        'people_of_changed_built_orders',
+        'people_of_resumed_visits', 'people_of_changed_campaigns', 'people_of_changed_rates',
+        'people_of_refunds_in_changed_rates', 'people_of_changed_built_orders',
     ] %}
     {%- endif %}
     {%- for part in parts %}
-    union
-    select user_key from {{ part }}
+    union all
+    select
+        user_key,
+        from_at
+    from {{ part }}
     {%- endfor %}
-    union
-    select identifiers.user_key
-    from identifiers
-    where exists (select 1 from changed_types)
+),
+
+people as (
+    select
+        user_key,
+        min(coalesce(from_at, {{ beginning }})) as from_at
+    from affected
+    where user_key is not null
+    group by user_key
+),
+
+{%- if is_first_build %}
+
+final as (
+    select
+        user_key,
+        {{ beginning }} as from_at
+    from people
+)
+{%- else %}
+
+-- Times in which a person is busy as far as is built: a later event joins the visit or the contact.
+busy as (
+    select
+        people.user_key,
+        sessions.started_at as busy_from,
+        sessions.ended_at + interval ({{ var('session_timeout_minutes') }}) minute as busy_until
+    from {{ sessions }} as sessions
+    inner join people
+        on
+            sessions.user_key = people.user_key
+            and sessions.ended_at >= people.from_at - {{ days_interval(search_days + 1) }}
+            and sessions.started_at < people.from_at
+    union all
+    select
+        people.user_key,
+        candidates.touched_at as busy_from,
+        candidates.touched_at + interval ({{ var('touch_collapse_minutes') }}) minute as busy_until
+    from {{ candidates }} as candidates
+    inner join people
+        on
+            candidates.user_key = people.user_key
+            and candidates.touched_at >= people.from_at - {{ days_interval(search_days + 1) }}
+            and candidates.touched_at < people.from_at
+    union all
+    select
+        user_key,
+        from_at as busy_from,
+        from_at as busy_until
+    from people
+),
+
+with_breaks as (
+    select
+        *,
+        max(busy_until) over (
+            partition by user_key
+            order by busy_from
+            rows between unbounded preceding and 1 preceding
+        ) as busy_before_until
+    from busy
+),
+
+-- The last moment at which nothing was going on. Where the person was never at rest for days,
+-- everything.
+breaks as (
+    select
+        user_key,
+        max(busy_from) as from_at
+    from with_breaks
+    where
+        busy_before_until is null
+        or busy_before_until < busy_from
+    group by user_key
 ),
 
 final as (
-    select user_key from affected
-    where user_key is not null
+    select
+        people.user_key,
+        case
+            when breaks.from_at >= people.from_at - {{ days_interval(search_days) }}
+                then breaks.from_at
+            else {{ beginning }}
+        end as from_at
+    from people
+    left join breaks
+        on people.user_key = breaks.user_key
 )
+{%- endif %}
 
 select * from final

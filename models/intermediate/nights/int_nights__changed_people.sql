@@ -1,4 +1,5 @@
--- One row per person, old or new, whose identifiers are others than at the last night.
+-- One row per person, old or new, of whom an identifier belongs to another person than at the last
+-- night. An identifier that is new changes nobody's past.
 with identifiers as (
     select * from {{ ref('int_identity__identifiers') }}
 ),
@@ -16,7 +17,9 @@ changed as (
         on
             identifiers.identifier_type = built_identifiers.identifier_type
             and identifiers.identifier_hash = built_identifiers.identifier_hash
-    where identifiers.user_key is distinct from built_identifiers.user_key
+    where
+        built_identifiers.user_key is not null
+        and identifiers.user_key is distinct from built_identifiers.user_key
 ),
 
 -- Who has had a device at another time than the last night knew.
@@ -48,14 +51,28 @@ changed_stints as (
     )
 ),
 
+-- Whose identifier tells nothing of one person any more.
+newly_guarded as (
+    select identifiers.user_key
+    from {{ ref('int_identity__guarded') }} as guarded
+    inner join {{ ref('int_identity__nodes') }} as nodes
+        on guarded.node = nodes.node
+    inner join identifiers
+        on
+            nodes.identifier_type = identifiers.identifier_type
+            and nodes.identifier_hash = identifiers.identifier_hash
+    where guarded.changed_at >= {{ as_of() }}
+),
+
 final as (
     select old_user_key as user_key from changed
-    where old_user_key is not null
     union
     select new_user_key as user_key from changed
     where new_user_key is not null
     union
     select user_key from changed_stints
+    union
+    select user_key from newly_guarded
 )
 
 select * from final

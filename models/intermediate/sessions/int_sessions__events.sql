@@ -1,22 +1,24 @@
 -- One row per event of a visit, with its session.
 -- A session ends after 30 minutes without an event of its device, or when another campaign brings
 -- the device in again;
--- a session id of the source wins over both. Midnight ends nothing.
+-- a session id of the source wins over both. Midnight ends nothing. A visit is of one person.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'occurred_at'},
     on_schema_change='fail'
 ) }}
 {%- set timeout_microseconds = var('session_timeout_minutes') * 60 * 1000000 %}
 with events as (
-    select * from {{ ref('int_events__classified') }}
+    select classified.*
+    from {{ ref('int_events__classified') }} as classified
+    {{ join_affected('classified', 'classified.occurred_at') }}
     where
-        is_session_event
-        and exclusion_reason is null
-        and (device_key is not null or source_session_id is not null)
-        and coalesce(device_key, user_key) is not null
-        and {{ only_affected() }}
+        classified.is_session_event
+        and classified.exclusion_reason is null
+        and (classified.device_key is not null or classified.source_session_id is not null)
+        and classified.user_key is not null
 ),
 
 -- A touch within a visit has a channel, a campaign and a content of its own, which brought nobody.
@@ -62,7 +64,7 @@ with_gaps as (
         lag(occurred_at) over visit as previous_at
     from session_events
     window visit as (
-        partition by visitor_key, user_key, source_session_id order by occurred_at, event_id
+        partition by user_key, visitor_key, source_session_id order by occurred_at, event_id
     )
 ),
 
@@ -81,7 +83,7 @@ with_periods as (
                 else 0
             end
         ) over (
-            partition by visitor_key, user_key, source_session_id
+            partition by user_key, visitor_key, source_session_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as period_number
@@ -92,12 +94,12 @@ with_markers as (
     select
         with_periods.*,
         last_value(campaign_marker ignore nulls) over (
-            partition by visitor_key, user_key, source_session_id, period_number
+            partition by user_key, visitor_key, source_session_id, period_number
             order by occurred_at, event_id
             rows between unbounded preceding and 1 preceding
         ) as previous_marker,
         row_number() over (
-            partition by visitor_key, user_key, source_session_id, period_number
+            partition by user_key, visitor_key, source_session_id, period_number
             order by occurred_at, event_id
         ) as number_in_period
     from with_periods
@@ -116,7 +118,7 @@ with_sessions as (
                 else 0
             end
         ) over (
-            partition by visitor_key, user_key, source_session_id
+            partition by user_key, visitor_key, source_session_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as session_number
@@ -144,7 +146,7 @@ final as (
         row_number() over session as event_number
     from with_sessions
     window session as (
-        partition by visitor_key, user_key, source_session_id, session_number
+        partition by user_key, visitor_key, source_session_id, session_number
         order by occurred_at, event_id
     )
 )

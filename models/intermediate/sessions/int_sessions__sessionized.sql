@@ -4,19 +4,22 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'started_at'},
     on_schema_change='fail'
 ) }}
 {%- set first_event_columns = [
-    'user_key', 'channel', 'campaign_id', 'content_id', 'referrer_host'
+    'channel', 'campaign_id', 'content_id', 'referrer_host'
 ] %}
 {%- set first_known_columns = ['page_path', 'device_type', 'country', 'region', 'city'] %}
 with session_events as (
-    select * from {{ ref('int_sessions__events') }}
-    where {{ only_affected() }}
+    select session_events.*
+    from {{ ref('int_sessions__events') }} as session_events
+    {{ join_affected('session_events', 'session_events.occurred_at') }}
 ),
 
 grouped as (
     select
+        user_key,
         visitor_key,
         source_session_id,
         first_event_id,
@@ -33,7 +36,7 @@ grouped as (
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at
     from session_events
-    group by visitor_key, source_session_id, first_event_id
+    group by user_key, visitor_key, source_session_id, first_event_id
 ),
 
 final as (

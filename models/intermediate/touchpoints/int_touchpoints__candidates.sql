@@ -4,39 +4,40 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'touched_at'},
     on_schema_change='fail'
 ) }}
 with event_touches as (
     select
-        'event|' || event_id as candidate_id,
-        user_key,
+        'event|' || classified.event_id as candidate_id,
+        classified.user_key,
         cast(null as varchar) as session_id,
-        touch_type,
-        channel,
-        campaign_id,
-        content_id,
-        template_id,
-        tactic,
-        default_tactic,
-        variant_id,
-        experiment_id,
-        device_type,
-        country,
-        region,
-        city,
-        base_weight,
-        engagement_seconds,
-        is_personalized,
-        is_paid,
-        is_direct,
-        is_eligible,
-        occurred_at as touched_at
-    from {{ ref('int_events__classified') }}
+        classified.touch_type,
+        classified.channel,
+        classified.campaign_id,
+        classified.content_id,
+        classified.template_id,
+        classified.tactic,
+        classified.default_tactic,
+        classified.variant_id,
+        classified.experiment_id,
+        classified.device_type,
+        classified.country,
+        classified.region,
+        classified.city,
+        classified.base_weight,
+        classified.engagement_seconds,
+        classified.is_personalized,
+        classified.is_paid,
+        classified.is_direct,
+        classified.is_eligible,
+        classified.occurred_at as touched_at
+    from {{ ref('int_events__classified') }} as classified
+    {{ join_affected('classified', 'classified.occurred_at') }}
     where
-        touch_type is not null
-        and exclusion_reason is null
-        and user_key is not null
-        and {{ only_affected() }}
+        classified.touch_type is not null
+        and classified.exclusion_reason is null
+        and classified.user_key is not null
 ),
 
 -- Channels that have a rule of their own for the start of a session.
@@ -84,10 +85,8 @@ session_touches as (
                     select closer.channel from closer_session_rules as closer
                 )
             )
-    where
-        sessions.user_key is not null
-        and session_rule.touch_type is not null
-        and {{ only_affected('sessions.user_key') }}
+    {{ join_affected('sessions', 'sessions.started_at') }}
+    where session_rule.touch_type is not null
 ),
 
 touches as (

@@ -6,6 +6,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'touched_at'},
     on_schema_change='fail'
 ) }}
 {%- set window_microseconds = var('touch_collapse_minutes') * 60 * 1000000 %}
@@ -20,7 +21,7 @@ with candidates as (
         {{ microseconds('touched_at') }} as touched_microseconds,
         {{ touch_strength('touch_type') }} as strength
     from {{ ref('int_touchpoints__candidates') }} as candidates
-    where {{ only_affected() }}
+    {{ join_affected('candidates', 'candidates.touched_at') }}
 ),
 
 -- What content the touches of an instant name: where they name several, the last in the alphabet.

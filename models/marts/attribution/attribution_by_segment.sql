@@ -2,71 +2,32 @@
 -- x channel x tactic.
 -- A touch counts for the segment of its person as of the touch, credit without a touch for the
 -- segment as of the conversion; a conversion of nobody known is unclassified.
-{%- set families = segment_families() %}
-with credits as (
-    select * from {{ ref('attribution_credits') }}
-),
-
-labelled_moments as (
-    select * from {{ ref('int_segments__labelled_moments') }}
-    where moment_type in ('touch', 'conversion')
-),
-
-keyed_credits as (
-    select
-        *,
-        case when touchpoint_id is null then 'conversion' else 'touch' end as moment_type,
-        coalesce(touchpoint_id, conversion_id) as moment_id
-    from credits
-),
-
-labelled_credits as (
-    select
-        keyed_credits.attribution_model,
-        keyed_credits.attribution_scope,
-        keyed_credits.conversion_type,
-        keyed_credits.user_key,
-        keyed_credits.channel,
-        coalesce(keyed_credits.tactic, 'none') as tactic,
-        {%- for column in segment_columns() %}
-        coalesce(labelled_moments.{{ column }}, 'unclassified') as {{ column }},
-        {%- endfor %}
-        keyed_credits.credit,
-        keyed_credits.credited_revenue,
-        keyed_credits.credited_clv
-    from keyed_credits
-    left join labelled_moments
-        on
-            keyed_credits.moment_type = labelled_moments.moment_type
-            and keyed_credits.moment_id = labelled_moments.moment_id
-),
-
-people as (
-    select
+{%- set models = attribution_models() %}
+with people_of_segments as (
+    select distinct
         attribution_scope,
         conversion_type,
-        user_key,
-        {{ segment_columns() | join(',\n        ') }}
-    from labelled_credits
-    group by
-        attribution_scope,
-        conversion_type,
-        user_key,
-        {{ segment_columns() | join(',\n        ') }}
-),
-
-people_of_segments as (
-    {%- for family in families %}
-    select
-        attribution_scope,
-        conversion_type,
-        '{{ family }}' as segment_family,
-        segment_{{ family }} as segment,
+        segment_family,
+        segment,
         user_key
-    from people
-    group by attribution_scope, conversion_type, segment_{{ family }}, user_key
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+    from {{ ref('int_attribution__segment_people') }}
+),
+
+segment_totals as (
+    select
+        {%- for model in models %}
+        sum(conversions_{{ model }}) as conversions_{{ model }},
+        sum(revenue_{{ model }}) as revenue_{{ model }},
+        sum(clv_{{ model }}) as clv_{{ model }},
+        {%- endfor %}
+        attribution_scope,
+        conversion_type,
+        segment_family,
+        segment,
+        channel,
+        tactic
+    from {{ ref('int_attribution__segment_totals') }}
+    group by attribution_scope, conversion_type, segment_family, segment, channel, tactic
 ),
 
 -- The smallest segment comes first.
@@ -191,42 +152,20 @@ shown_segments as (
             and ranked_segments.segment_family = last_merged_ranks.segment_family
 ),
 
--- One pass over the credits: by the segments of all families at once.
-credits_of_combinations as (
-    select
-        attribution_model,
-        attribution_scope,
-        conversion_type,
-        {{ segment_columns() | join(',\n        ') }},
-        channel,
-        tactic,
-        sum(credit) as conversions,
-        sum(credited_revenue) as revenue,
-        sum(credited_clv) as clv
-    from labelled_credits
-    group by
-        attribution_model,
-        attribution_scope,
-        conversion_type,
-        {{ segment_columns() | join(',\n        ') }},
-        channel,
-        tactic
-),
-
 credits_of_segments as (
-    {%- for family in families %}
+    {%- for model in models %}
     select
-        attribution_model,
+        '{{ model }}' as attribution_model,
         attribution_scope,
         conversion_type,
-        '{{ family }}' as segment_family,
-        segment_{{ family }} as segment,
+        segment_family,
+        segment,
         channel,
         tactic,
-        conversions,
-        revenue,
-        clv
-    from credits_of_combinations
+        conversions_{{ model }} as conversions,
+        revenue_{{ model }} as revenue,
+        clv_{{ model }} as clv
+    from segment_totals
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),

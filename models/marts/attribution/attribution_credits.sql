@@ -4,12 +4,15 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='conversion_id',
+    meta={'affected': 'int_nights__affected_journeys', 'affected_column': 'journey_id'},
     on_schema_change='fail'
 ) }}
 with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
-    where {{ only_affected() }}
+    where
+        attribution_scope in ('all', 'personalized')
+        and {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 stacked as (

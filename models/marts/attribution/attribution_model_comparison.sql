@@ -9,6 +9,7 @@ with totals as (
         sum(conversions) as conversions,
         sum(revenue) as revenue
     from {{ ref('attribution_by_channel') }}
+    where attribution_scope in ('all', 'personalized')
     group by attribution_model, attribution_scope, conversion_type, channel
 ),
 

@@ -3,11 +3,13 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'started_at'},
     on_schema_change='fail'
 ) }}
 with sessions as (
-    select * from {{ ref('int_sessions__sessionized') }}
-    where {{ only_affected() }}
+    select sessions.*
+    from {{ ref('int_sessions__sessionized') }} as sessions
+    {{ join_affected('sessions', 'sessions.started_at') }}
 ),
 
 final as (

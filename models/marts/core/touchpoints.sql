@@ -3,11 +3,13 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='user_key',
+    meta={'moment': 'touched_at'},
     on_schema_change='fail'
 ) }}
 with touchpoints as (
-    select * from {{ ref('int_touchpoints__collapsed') }}
-    where {{ only_affected() }}
+    select touchpoints.*
+    from {{ ref('int_touchpoints__collapsed') }} as touchpoints
+    {{ join_affected('touchpoints', 'touchpoints.touched_at') }}
 ),
 
 final as (

@@ -2,21 +2,24 @@
 -- Rows are counted where they are, not taken from the ledger; that they add up to rows_in_file is
 -- tested.
 {%- set datasets = [
-    'events', 'orders', 'order_items', 'refunds', 'products', 'contacts', 'profile_attributes',
+    'orders', 'order_items', 'refunds', 'products', 'contacts', 'profile_attributes',
     'campaigns', 'ad_spend', 'offline_conversions', 'experiment_assignments', 'consents',
     'privacy_requests', 'identity_vetoes', 'exchange_rates',
 ] %}
+{%- set exclusion_reasons = ['not_yet', 'no_consent', 'bot', 'internal'] %}
+{%- set staged_models = event_sources().values() | list %}
+{%- for dataset in datasets %}{% do staged_models.append('stg_landing__' ~ dataset) %}{% endfor %}
 
 with files as (
     select * from {{ ref('stg_landing__files') }}
 ),
 
 staged as (
-    {%- for dataset in datasets %}
+    {%- for model in staged_models %}
     select
         file_seq,
         count(*) as rows_count
-    from {{ ref('stg_landing__' ~ dataset) }}
+    from {{ ref(model) }}
     group by file_seq
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
@@ -34,7 +37,11 @@ quarantined as (
 kept_events as (
     select
         file_seq,
-        count(*) as rows_count
+        count(*) as rows_count,
+        {%- for reason in exclusion_reasons %}
+        count(case when exclusion_reason = '{{ reason }}' then 1 end) as {{ reason }}_rows,
+        {%- endfor %}
+        count(exclusion_reason) as excluded_rows
     from {{ ref('int_events__deduplicated') }}
     group by file_seq
 ),
@@ -66,10 +73,14 @@ final as (
         case when files.is_released then 0 else files.rows_loaded end as rows_held,
         coalesce(quarantined.rows_count, 0) as rows_quarantined,
         case
-            when files.dataset = 'events'
+            when files.dataset in ('{{ event_sources() | join("', '") }}')
                 then coalesce(staged.rows_count, 0) - coalesce(kept_events.rows_count, 0)
             else 0
         end as duplicate_rows,
+        coalesce(kept_events.excluded_rows, 0) as excluded_rows,
+        {%- for reason in exclusion_reasons %}
+        coalesce(kept_events.{{ reason }}_rows, 0) as {{ reason }}_rows,
+        {%- endfor %}
         coalesce(timeliness.late_rows, 0) as late_rows,
         coalesce(timeliness.out_of_order_rows, 0) as out_of_order_rows,
         coalesce(timeliness.skewed_rows, 0) as skewed_rows,

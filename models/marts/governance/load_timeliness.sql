@@ -1,4 +1,4 @@
--- Grain: one row per landed file of events.
+-- Grain: one row per landed file of events, of whatever source.
 -- A file's row is made again when the file, its release or a threshold has changed.
 {{ config(
     materialized='incremental',
@@ -15,7 +15,7 @@ with files as (
         cast({{ var('late_after_hours') }} as double) as late_after_hours,
         cast({{ var('clock_skew_tolerance_minutes') }} as double) as clock_skew_tolerance_minutes
     from {{ ref('stg_landing__files') }}
-    where dataset = 'events'
+    where dataset in ('{{ event_sources() | join("', '") }}')
 ),
 
 changed_files as (
@@ -37,9 +37,9 @@ events as (
     select
         landed.file_seq,
         landed.row_number,
-        landed.occurred_at,
+        landed.delivered_at as occurred_at,
         landed.received_at
-    from {{ ref('stg_landing__events') }} as landed
+    from {{ ref('int_events__landed') }} as landed
     inner join changed_files
         on landed.file_seq = changed_files.file_seq
 ),

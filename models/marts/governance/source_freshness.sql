@@ -10,6 +10,7 @@ final as (
         source_freshness.status,
 
         source_freshness."rows",
+        source_freshness.days_overdue,
 
         source_freshness.last_row_at,
         source_freshness.last_loaded_at,

@@ -1,12 +1,15 @@
 -- Grain: one row per file x currency without any exchange rate.
 -- Amounts in them have no value in the reporting currency.
 with amounts as (
-    {%- for dataset in ['events', 'orders', 'refunds', 'ad_spend', 'offline_conversions'] %}
+    {%- for model in [
+        'int_events__landed', 'stg_landing__orders', 'stg_landing__refunds',
+        'stg_landing__ad_spend', 'stg_landing__offline_conversions',
+    ] %}
     select
         file_seq,
         upper(trim(currency)) as currency,
         count(*) as rows_count
-    from {{ ref('stg_landing__' ~ dataset) }}
+    from {{ ref(model) }}
     where currency is not null
     group by file_seq, upper(trim(currency))
     {% if not loop.last %}union all{% endif %}

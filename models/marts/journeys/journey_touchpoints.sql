@@ -2,12 +2,13 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='journey_id',
+    meta={'affected': 'int_nights__affected_journeys'},
     on_schema_change='fail'
 ) }}
 with journey_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
-    where {{ only_affected() }}
+    where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 labelled_touches as (

@@ -2,12 +2,13 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key='journey_id',
+    meta={'affected': 'int_nights__affected_journeys'},
     on_schema_change='fail'
 ) }}
 with journeys as (
     select * from {{ ref('int_journeys__journeys') }}
-    where {{ only_affected() }}
+    where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
 journey_touchpoints as (
@@ -18,7 +19,10 @@ journey_touchpoints as (
     from {{ ref('int_journeys__touchpoints') }} as journey_touchpoints
     inner join {{ ref('int_touchpoints__collapsed') }} as touchpoints
         on journey_touchpoints.touchpoint_id = touchpoints.touchpoint_id
-    where {{ only_affected('journey_touchpoints.user_key') }}
+    where
+        {{ only_affected(
+            'journey_touchpoints.journey_id', 'int_nights__affected_journeys', 'journey_id'
+        ) }}
 ),
 
 paths as (

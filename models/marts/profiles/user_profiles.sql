@@ -22,6 +22,10 @@ consents as (
     select * from {{ ref('int_features__current_consents') }}
 ),
 
+clv_scores as (
+    select * from {{ source('ml', 'clv_scores') }}
+),
+
 people as (
     select
         user_key,
@@ -68,7 +72,7 @@ final as (
         features.revenue,
         features.average_order_value,
         {{ engagement_score('features') }} as engagement_score,
-        cast(null as decimal(18, 4)) as predicted_clv,
+        clv_scores.predicted_clv,
         cast(null as double) as churn_probability,
         cast(null as double) as conversion_propensity,
         ---------- booleans
@@ -88,6 +92,8 @@ final as (
         on people.user_key = labelled_people.moment_id
     left join consents
         on people.user_key = consents.user_key
+    left join clv_scores
+        on people.user_key = clv_scores.user_key
     left join ranked_categories
         on
             people.user_key = ranked_categories.user_key

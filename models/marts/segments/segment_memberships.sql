@@ -1,34 +1,45 @@
 -- One row per person x segment family x time during which the label was the same.
-with labelled_moments as (
-    select * from {{ ref('int_segments__labelled_moments') }}
-    union all
+with labelled_now as (
     select * from {{ ref('int_segments__labelled_now') }}
 ),
 
-compared as (
+-- The labels of now, of which those that differ from the last one are a change.
+labels as (
     select
-        {%- for family in segment_families() %}
-        lag(segment_{{ family }}) over person as previous_{{ family }},
-        {%- endfor %}
-        *
-    from labelled_moments
-    window person as (partition by user_key order by feature_at, moment_type, moment_id)
-),
-
-changes as (
+        user_key,
+        segment_family,
+        segment,
+        is_backfilled,
+        valid_from,
+        false as is_now
+    from {{ ref('int_segments__changes') }}
     {%- for family in segment_families() %}
+    union all
     select
         user_key,
         '{{ family }}' as segment_family,
         segment_{{ family }} as segment,
         is_backfilled_{{ family }} as is_backfilled,
-        feature_at as valid_from
-    from compared
-    where
-        previous_{{ family }} is null
-        or previous_{{ family }} <> segment_{{ family }}
-    {% if not loop.last %}union all{% endif %}
+        feature_at as valid_from,
+        true as is_now
+    from labelled_now
     {%- endfor %}
+),
+
+compared as (
+    select
+        *,
+        lag(segment) over (
+            partition by user_key, segment_family order by valid_from, is_now
+        ) as previous_segment
+    from labels
+),
+
+changes as (
+    select * from compared
+    where
+        previous_segment is null
+        or previous_segment <> segment
 ),
 
 ended as (

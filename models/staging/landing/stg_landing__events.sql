@@ -20,6 +20,9 @@ renamed as (
         product_id,
         order_id,
         click_id,
+        {%- for click_id in click_ids() %}
+        {{ click_id }},
+        {%- endfor %}
         ---------- text
         event_name,
         email,
@@ -51,6 +54,7 @@ renamed as (
         is_consented,
         ---------- times
         occurred_at,
+        sent_at,
         received_at,
         ---------- load
         _file_seq as file_seq,

@@ -1,0 +1,19 @@
+{#-
+  On an incremental night: the join that leaves of a relation the rows of affected people from their `from_at` on, with the
+  columns of the keys as `affected`; else nothing.
+
+  Args:
+    relation: alias of the relation; it has the person as user_key.
+    moment: expression of a row's time.
+    keys: the model that lists people with from_at.
+-#}
+{% macro join_affected(relation, moment, keys='int_nights__affected_users') -%}
+    {#- Outside the condition, so that dbt knows of the dependency. -#}
+    {%- set affected = ref(keys) -%}
+    {%- if adds_to_built() -%}
+    inner join {{ affected }} as affected
+        on
+            {{ relation }}.user_key = affected.user_key
+            and {{ moment }} >= affected.from_at
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,129 @@
+"""What one more day costs against a full refresh of the same raw, in CPU time of the dbt models.
+
+A simulated shop lands all but its last day and is built; the last day lands and is built as one
+night; then everything is built anew. Data tests and gates are left out: they are the same for
+both. Publishing is timed apart, against a plain copy of the marts.
+
+    python tests/bench/nights.py --users 2400 --days 365
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from apportion import fit, load, simulate, transform
+from apportion.night import Night
+from apportion.settings import Settings
+from apportion.warehouse import connect
+
+STAGES = ("staging", "intermediate", "marts")
+# So that the last day is not in the future, whatever the length.
+LAST_DAY = dt.date(2026, 5, 31)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and its threads so far, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def timed(name: str, step: Callable[[], object]) -> float:
+    """Do a step, print what it cost and said, and return its CPU time in seconds."""
+    before = cpu_seconds()
+    said = step()
+    spent = cpu_seconds() - before
+    print(f"{name:24} {spent:8.1f} s CPU  {str(said)[:110]}", flush=True)
+    return spent
+
+
+def without_tests(settings: Settings, arguments: list[str], *, quiet: bool) -> object:
+    """`transform.invoke`, building models only."""
+    if arguments[0] == "build":
+        arguments = [*arguments, "--exclude-resource-type", "test", "unit_test"]
+    return _invoke(settings, arguments, quiet=quiet)
+
+
+_invoke = transform.invoke
+
+
+def slowest(settings: Settings, count: int) -> str:
+    """The models of the last dbt run that took longest, with their wall times in seconds."""
+    results = json.loads((settings.target / "run_results.json").read_text())["results"]
+    models = sorted(results, key=lambda result: -result["execution_time"])[:count]
+    return ", ".join(
+        f"{model['unique_id'].split('.')[-1]} {model['execution_time']:.1f}" for model in models
+    )
+
+
+def night(settings: Settings, name: str, date: dt.date, *, full_refresh: bool, top: int) -> float:
+    """Load and build; returns the CPU time of the dbt models in seconds."""
+    this = Night(settings, date=date, full_refresh=full_refresh)
+    timed(f"{name}: load", lambda: load.load(this))
+    spent = 0.0
+    for stage in STAGES:
+        if stage == "marts":
+            timed(f"{name}: score", lambda: fit.score(this))
+        spent += timed(f"{name}: {stage}", lambda stage=stage: transform.build(this, stage))
+        if top:
+            print("   ", slowest(settings, top))
+    print(f"{name}: {spent:.1f} s CPU of dbt", flush=True)
+    return spent
+
+
+def main() -> None:
+    """Print the costs and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=2400)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--top", type=int, default=0, help="slowest models to name per stage")
+    parser.add_argument("--work", type=Path, help="folder to work in, kept; else a temporary one")
+    parser.add_argument("--no-full", action="store_true", help="leave the full refresh out")
+    chosen = parser.parse_args()
+    work = chosen.work or Path(tempfile.mkdtemp())
+    first_day = LAST_DAY - dt.timedelta(days=chosen.days - 1)
+    shop = work / f"shop_{chosen.users}_{chosen.days}"
+    if not shop.exists():
+        simulate.simulate(shop, users=chosen.users, days=chosen.days, seed=1, start=first_day)
+    landing = work / "landing"
+    for folder in (landing, work / "data"):
+        shutil.rmtree(folder, ignore_errors=True)
+    files = [path for path in sorted(shop.rglob("*")) if path.is_file()]
+    late = [path for path in files if LAST_DAY.isoformat() in path.name]
+
+    def land(paths: list[Path]) -> None:
+        for path in paths:
+            target = landing / path.relative_to(shop)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+
+    transform.invoke = without_tests
+    settings = Settings.resolve(work / "data", landing)
+    options = {"top": chosen.top}
+    land([path for path in files if path not in late])
+    night(settings, "history", LAST_DAY - dt.timedelta(days=1), full_refresh=False, **options)
+    land(late)
+    one_day = night(settings, "one day", LAST_DAY, full_refresh=False, **options)
+    with connect(settings.warehouse, read_only=True) as connection:
+        events, people, affected = connection.execute(
+            "select (select count(*) from raw.events),"
+            " (select count(distinct user_key) from intermediate.int_identity__identifiers),"
+            " (select count(*) from intermediate.int_nights__affected_users)"
+        ).fetchone()
+    print(f"{events:,} events, {people:,} people, of whom the night takes {affected:,} in")
+    if not chosen.no_full:
+        full = night(settings, "full refresh", LAST_DAY, full_refresh=True, **options)
+        print(f"one day / full refresh: {one_day / full:.3f}")
+    if not chosen.work:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
