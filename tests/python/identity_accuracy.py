@@ -118,8 +118,7 @@ def run(folder: Path, users: int, days: int, seed: int, world: str) -> Settings:
     """Simulate a shop and find its people."""
     settings = Settings.resolve(folder / "data", folder / "landing")
     simulate.simulate(settings.landing, users=users, days=days, seed=seed, world=world)
-    more = ("event_names", "int_nights__changed_people", "int_events__changed")
-    resolve(settings, None, full_refresh=True, more=(*more, "int_events__deduplicated"))
+    resolve(settings, None, full_refresh=True, more=("+int_events__deduplicated",))
     return settings
 
 

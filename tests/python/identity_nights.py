@@ -27,7 +27,8 @@ def resolve(
     load.load(Night(settings, date=date))
     with connect(settings.warehouse) as connection:
         built.prepare(connection)
-    models = ["identity_placeholders", "path:models/staging/landing", "int_nights__changed_files"]
+    models = ["identity_placeholders", "path:models/staging", "int_events__landed"]
+    models += ["int_nights__changed_files"]
     arguments = ["build", "--select", *models, "path:models/intermediate/identity", *more]
     arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "cautious"]
     result = transform.invoke(settings, arguments + ["--full-refresh"] * full_refresh, quiet=True)
