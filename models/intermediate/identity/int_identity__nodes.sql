@@ -32,7 +32,7 @@ grouped as (
         type_rank,
         identifier_value,
         -- A row has one identifier of each type, so that no two have the same place.
-        cast(min(first_load) * 16 + type_rank as bigint) as load_order,
+        cast(min(first_load) + type_rank as bigint) as load_order,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from identifiers

@@ -1,5 +1,5 @@
 -- One row per landed row that may tell of identifiers, in canonical form; placeholders are still in
--- it.
+-- it. An alias is there twice: it is an event too.
 {{ config(materialized='view') }}
 {%- set observed_in = {
     'int_events__landed': {
@@ -26,6 +26,10 @@ with final as (
         {%- endfor %}
         file_seq,
         row_number,
+        -- The place in the order of loading: by file, then by row, an alias after its event. Times 16:
+        -- room for the types.
+        (file_seq * 4294967296 + row_number) * 16
+        + {{ 8 if model == 'stg_segment__aliases' else 0 }} as load_place,
         {{ parts.seen_at }} as seen_at
     from {{ ref(model) }}
     where coalesce({{ parts.seen_at }} < {{ as_of() }}, true)

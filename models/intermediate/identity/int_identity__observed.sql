@@ -20,8 +20,7 @@ combinations as (
         {{ identifier_type }},
         {%- endfor %}
         count(*) as evidence_count,
-        -- The place in the order of loading: first by file, then by row.
-        min(file_seq * 4294967296 + row_number) as first_load,
+        min(load_place) as first_load,
         min(seen_at) as first_seen_at,
         max(seen_at) as last_seen_at
     from observations
