@@ -12,25 +12,8 @@ with observed as (
     where {{ only_affected('file_seq', 'int_nights__changed_files', 'file_seq') }}
 ),
 
-nodes as (
-    select * from {{ ref('int_identity__nodes') }}
-),
-
 numbered as (
-    select
-        observed.file_seq,
-        {%- for identifier_type in types %}
-        {{ identifier_type }}_nodes.node as {{ identifier_type }}_node,
-        {%- endfor %}
-        observed.evidence_count,
-        observed.first_seen_at,
-        observed.last_seen_at
-    from observed
-    {%- for identifier_type in types %}
-    left join nodes as {{ identifier_type }}_nodes
-        on observed.{{ identifier_type }} = {{ identifier_type }}_nodes.identifier_value
-            and {{ identifier_type }}_nodes.identifier_type = '{{ identifier_type }}'
-    {%- endfor %}
+    {{ numbered('observed') }}
 ),
 
 -- The stronger kind is the source.

@@ -58,13 +58,13 @@ neighbours as (
         {{ other_end }}_rank as neighbour_rank
     from {{ ref('int_identity__edges') }}
     where
+        {% if is_incremental() -%}
+        {{ this_end }}_node in (select touched.node from touched) and
+        {%- endif %}
         (
             ({{ this_end }}_rank in {{ people }} and {{ other_end }}_rank in {{ people }})
             or {{ this_end }}_rank in {{ clicks }}
         )
-        {%- if is_incremental() %}
-        and {{ this_end }}_node in (select touched.node from touched)
-        {%- endif %}
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
