@@ -28,10 +28,10 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit lint format docs lock clean
+.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format docs lock clean
 
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'make run takes DATASET=complete_journey or LANDING=dir, and DATA=dir, DATE=YYYY-MM-DD,'
 	@echo 'FULL_REFRESH=1. When it stops, the number after "Error" is the exit status of the night:'
@@ -78,8 +78,23 @@ unit: $(ENVIRONMENT)
 	@$(BIN)/apportion run --data $(SMALL)
 	@$(BIN)/apportion dbt --data $(SMALL) --quiet test --select test_type:unit
 
-soak: $(ENVIRONMENT) ## Random nights against full refreshes, more of them than make test (RUNS=10)
+soak: $(ENVIRONMENT) ## More than make test: random nights against full refreshes (RUNS=10), fuzzed files (FILES=10000)
 	@APPORTION_SOAK=$(or $(RUNS),10) $(BIN)/python -m pytest tests/python/test_nights.py
+	@APPORTION_FUZZ=$(or $(FILES),10000) $(BIN)/python -m pytest -s tests/python/test_fuzz.py
+
+bench-load: $(ENVIRONMENT) ## Loading and staging 10 million events against DuckDB merely reading them
+	@$(BIN)/python tests/bench/bench_load.py
+
+bench-nights: $(ENVIRONMENT) ## One more day against a full refresh of 10 million events (USERS=24000 DAYS=365)
+	@$(BIN)/python tests/bench/bench_nights.py --users $(or $(USERS),24000) --days $(or $(DAYS),365)
+
+bench: $(ENVIRONMENT) data/bench/peers/complete ## Time and memory next to the peers, into docs/benchmarks.md (SIZES='100000 1000000')
+	@$(BIN)/python tests/bench/bench.py $(SIZES)
+
+data/bench/peers/complete: tests/bench/peers.txt
+	@mkdir -p data/bench && python3 -m venv data/bench/peers
+	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
+	@touch $@
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)

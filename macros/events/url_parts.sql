@@ -10,7 +10,7 @@
 {#- The site of a URL: its host without www. -#}
 {% macro url_site(url) -%}
     {%- set host = url_host(url) -%}
-    case when {{ host }} like 'www.%' then substr({{ host }}, 5) else {{ host }} end
+    (case when {{ host }} like 'www.%' then substr({{ host }}, 5) else {{ host }} end)
 {%- endmacro %}
 
 

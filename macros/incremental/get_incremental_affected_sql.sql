@@ -16,15 +16,17 @@
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set meta = config.get('meta', {}) -%}
     {%- set keys = ref(meta.get('affected', 'int_nights__affected_users')) -%}
-    {%- set column = meta.get('affected_column', key) -%}
     {%- set moment = meta.get('moment') -%}
     {%- if moment %}
     delete from {{ target }} as built
     using {{ keys }} as affected
     where
-        built.{{ key }} = affected.{{ column }}
-        and coalesce(built.{{ moment }} >= affected.from_at, true);
+        {%- for column in ([key] if key is string else key) %}
+        built.{{ column }} = affected.{{ column }}
+        and
+        {%- endfor %} coalesce(built.{{ moment }} >= affected.from_at, true);
     {%- else %}
+    {%- set column = meta.get('affected_column', key) %}
     delete from {{ target }}
     where
         {{ key }} is null

@@ -3,17 +3,20 @@
   columns of the keys as `affected`; else nothing.
 
   Args:
-    relation: alias of the relation; it has the person as user_key.
+    relation: alias of the relation; it has the columns of the key.
     moment: expression of a row's time.
-    keys: the model that lists people with from_at.
+    keys: the model that lists the keys with from_at.
+    columns: of the key.
 -#}
-{% macro join_affected(relation, moment, keys='int_nights__affected_users') -%}
+{% macro join_affected(relation, moment, keys='int_nights__affected_users', columns=['user_key']) -%}
     {#- Outside the condition, so that dbt knows of the dependency. -#}
     {%- set affected = ref(keys) -%}
     {%- if adds_to_built() -%}
     inner join {{ affected }} as affected
         on
-            {{ relation }}.user_key = affected.user_key
-            and {{ moment }} >= affected.from_at
+            {%- for column in columns %}
+            {{ relation }}.{{ column }} = affected.{{ column }}
+            and
+            {%- endfor %} {{ moment }} >= affected.from_at
     {%- endif -%}
 {%- endmacro %}

@@ -4,6 +4,7 @@ no text of them becomes SQL. `make soak` tries 10,000 of them."""
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -46,7 +47,14 @@ def tables(connection) -> list[tuple]:
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + FILES, FILES_AT_ONCE))
 def test_fuzzed_files_are_accounted_for(first: int, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        monkeypatch.chdir(folder)
+        check(first, Path(folder))
+        monkeypatch.chdir(tmp_path)
+
+
+def check(first: int, tmp_path: Path) -> None:
+    """Land the files of some seeds in one folder, and account for each."""
     settings = Settings(tmp_path / "data", tmp_path / "landing")
     (settings.landing / "orders").mkdir(parents=True)
     (settings.landing / "orders" / "anchor.csv").write_text(ANCHOR)

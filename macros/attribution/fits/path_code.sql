@@ -34,11 +34,13 @@
     touch_number: SQL expression of the place that is left out.
 -#}
 {% macro path_code_without(path, touch_number) -%}
+    {#- Longer paths have no number; the shift must not leave the width of one all the same. -#}
+    {%- set place = 'least(' ~ touch_number ~ ', ' ~ longest_exact_path() ~ ')' -%}
     (
-        {{ path }} & ((cast(1 as hugeint) << cast(6 * ({{ touch_number }} - 1) as hugeint)) - 1)
+        {{ path }} & ((cast(1 as hugeint) << cast(6 * ({{ place }} - 1) as hugeint)) - 1)
     )
     + (
-        ({{ path }} >> cast(6 * {{ touch_number }} as hugeint))
-        << cast(6 * ({{ touch_number }} - 1) as hugeint)
+        ({{ path }} >> cast(6 * {{ place }} as hugeint))
+        << cast(6 * ({{ place }} - 1) as hugeint)
     )
 {%- endmacro %}

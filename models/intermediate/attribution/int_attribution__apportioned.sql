@@ -359,10 +359,12 @@ based as (
             and scoped.conversion_id = journeys.conversion_id
     left join rates_of_sets as shorter_rates
         on
-            journeys.path_rate > 0e0
-            and journeys.weight_set = shorter_rates.weight_set
+            journeys.weight_set = shorter_rates.weight_set
             and journeys.attribution_scope = shorter_rates.attribution_scope
-            and journeys.touch_count - 1 = shorter_rates.touch_count
+            -- A path that never converted gains nothing; a null here, and not a condition of its
+            -- own, keeps the join a hash join.
+            and case when journeys.path_rate > 0e0 then journeys.touch_count - 1 end
+            = shorter_rates.touch_count
             and {{ path_code_without('journeys.path_code', 'scoped.number_in_scope') }}
             = shorter_rates.path_code
     left join custom_weights as custom_element_weights

@@ -59,6 +59,8 @@ with_tags as (
             when page_url like '%utm_%' then {{ url_parameter('page_url', tag) }}
         end as said_{{ tag }},
         {%- endfor %}
+        {{ url_site('page_url') }} as page_site,
+        {{ url_site('referrer_url') }} as referrer_site,
         with_people.*
     from with_people
 ),
@@ -80,9 +82,7 @@ named as (
         ) as click_id_kind,
         -- A referrer on the same site is the site itself.
         case
-            when
-                {{ url_site('with_tags.referrer_url') }}
-                is distinct from {{ url_site('with_tags.page_url') }}
+            when coalesce(with_tags.referrer_site <> with_tags.page_site, true)
                 then {{ url_host('with_tags.referrer_url') }}
         end as referrer_host,
         coalesce(

@@ -28,6 +28,19 @@ ranked as (
     where user_key is not null
 ),
 
+latest as (
+    select
+        ranked.*,
+        places.country_code,
+        places.region_code
+    from ranked
+    left join {{ ref('stg_landing__places') }} as places
+        on
+            coalesce(ranked.country, '') = places.country
+            and coalesce(ranked.region, '') = places.region
+    where ranked.version_rank = 1
+),
+
 final as (
     select
         ---------- keys
@@ -42,8 +55,8 @@ final as (
         end as gender,
         nullif(trim(income_band), '') as income_band,
         nullif(trim(household_size), '') as household_size,
-        coalesce(places.country_code, nullif(trim(ranked.country), '')) as country,
-        coalesce(places.region_code, nullif(trim(ranked.region), '')) as region,
+        coalesce(country_code, nullif(trim(country), '')) as country,
+        coalesce(region_code, nullif(trim(region), '')) as region,
         nullif(trim(city), '') as city,
         nullif(trim(lifecycle_stage), '') as crm_lifecycle_stage,
         ---------- numbers
@@ -53,12 +66,7 @@ final as (
         -- birthday.
         cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
             as birth_month
-    from ranked
-    left join {{ ref('stg_landing__places') }} as places
-        on
-            coalesce(ranked.country, '') = places.country
-            and coalesce(ranked.region, '') = places.region
-    where ranked.version_rank = 1
+    from latest
 )
 
 select * from final

@@ -4,7 +4,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
-    unique_key='user_key',
+    unique_key=['user_key', 'conversion_type'],
     meta={'moment': 'touched_at', 'affected': 'int_nights__affected_runs'},
     on_schema_change='fail'
 ) }}
@@ -17,7 +17,9 @@ followed as (
         pairs.conversion_type,
         pairs.touchpoint_id
     from {{ ref('int_journeys__pairs') }} as pairs
-    {{ join_affected('pairs', 'pairs.touched_at', keys='int_nights__affected_runs') }}
+    {{ join_affected(
+        'pairs', 'pairs.touched_at', 'int_nights__affected_runs', ['user_key', 'conversion_type']
+    ) }}
 ),
 
 unfollowed as (
@@ -31,10 +33,10 @@ unfollowed as (
         cast(null as bigint) as built_run_microseconds,
         cast(null as varchar) as built_journey_id
     from {{ ref('int_touchpoints__collapsed') }} as touchpoints
-    cross join conversion_types
-    {{ join_affected(
-        'touchpoints', 'touchpoints.touched_at', keys='int_nights__affected_runs'
-    ) }}
+    {{ join_affected('touchpoints', 'touchpoints.touched_at', 'int_nights__affected_runs') }}
+    inner join conversion_types
+        on {{ 'affected.conversion_type = conversion_types.conversion_type'
+            if adds_to_built() else 'true' }}
     left join followed
         on
             touchpoints.touchpoint_id = followed.touchpoint_id
@@ -59,6 +61,7 @@ unfollowed as (
     inner join {{ ref('int_nights__affected_runs') }} as affected
         on
             built.user_key = affected.user_key
+            and built.conversion_type = affected.conversion_type
             and built.touched_at < affected.from_at
             and {{ microseconds('built.touched_at') }}
             >= {{ microseconds('affected.from_at') }} - built.lookback_microseconds

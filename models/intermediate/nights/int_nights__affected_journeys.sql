@@ -61,6 +61,7 @@ later_runs as (
     inner join {{ ref('int_nights__affected_runs') }} as affected
         on
             unconverted.user_key = affected.user_key
+            and unconverted.conversion_type = affected.conversion_type
             and unconverted.touched_at >= affected.from_at
 ),
 
@@ -70,6 +71,7 @@ built_runs as (
     inner join {{ ref('int_nights__affected_runs') }} as affected
         on
             built.user_key = affected.user_key
+            and built.conversion_type = affected.conversion_type
             and built.ended_at >= affected.from_at
     where not built.is_converted
 ),

@@ -33,6 +33,19 @@ people_of_changed_files as (
     {{ identified('changed_combinations', identifier_types()) }}
 ),
 
+-- So do the traits of identify calls.
+changed_traits as (
+    select
+        *,
+        cast(null as timestamp) as from_at
+    from {{ ref('stg_segment__contacts') }}
+    where file_seq in (select changed_files.file_seq from changed_files)
+),
+
+people_of_changed_traits as (
+    {{ identified('changed_traits', ['user_id', 'email', 'phone', 'anonymous_id']) }}
+),
+
 -- Whoever had a device, at some time, that is in such a file.
 people_at_shared_devices as (
     {%- for device_type in device_types() %}
@@ -260,9 +273,9 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_at_shared_devices', 'people_of_changed_orders',
-        'people_of_changed_offline',
-        'people_of_changed_events', 'people_of_changed_event_conversions',
+        'people_of_changed_files', 'people_of_changed_traits', 'people_at_shared_devices',
+        'people_of_changed_orders', 'people_of_changed_offline', 'people_of_changed_events',
+        'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}
     {%- set parts = parts + [

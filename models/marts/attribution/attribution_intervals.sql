@@ -52,10 +52,11 @@ of_people as (
         converted_month,
         is_in_last_28_days,
         is_in_last_90_days,
-        {%- for model in models %}
-        sum(credit_{{ model }}) as conversions_{{ model }},
-        sum(credit_{{ model }} * revenue) as revenue_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(credit_{{ model }}) as conversions_{{ model }},
+    sum(credit_{{ model }} * revenue) as revenue_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from apportioned
     group by
         person,
@@ -78,11 +79,11 @@ of_replicates as (
         of_people.converted_month,
         of_people.is_in_last_28_days,
         of_people.is_in_last_90_days,
-        {%- for model in models %}
-        sum(draws.times * of_people.conversions_{{ model }}) as conversions_{{ model }},
-        sum(draws.times * of_people.revenue_{{ model }}) as revenue_{{ model }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(draws.times * of_people.conversions_{{ model }}) as conversions_{{ model }},
+    sum(draws.times * of_people.revenue_{{ model }}) as revenue_{{ model }}
+    {{- ',' if not loop.last }}
+    {%- endfor %}
     from of_people
     inner join draws
         on of_people.person = draws.person
@@ -394,11 +395,11 @@ spread as (
         dimension_value,
         period,
         period_started_on,
-        {%- for measure in ['conversions', 'revenue'] %}
-        percentile_cont(0.025) within group (order by {{ measure }}) as {{ measure }}_ci_low,
-        percentile_cont(0.975) within group (order by {{ measure }}) as {{ measure }}_ci_high
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for measure in ['conversions', 'revenue'] %}
+    percentile_cont(0.025) within group (order by {{ measure }}) as {{ measure }}_ci_low,
+    percentile_cont(0.975) within group (order by {{ measure }}) as {{ measure }}_ci_high
+    {{- ',' if not loop.last }}
+    {%- endfor %}
     from drawn
     group by
         attribution_model,

@@ -7,7 +7,8 @@ with types as (
         conversion_type,
         {{ as_of() }} - {{ days_interval('lookback_days') }} as heldout_until,
         {{ as_of() }} - {{ days_interval('lookback_days + 28') }} as heldout_from,
-        {{ as_of() }} - {{ days_interval('lookback_days + 28 + ' ~ attribution_setting('training_days', 1, 36500)) }}
+        {{ as_of() }}
+        - {{ days_interval('lookback_days + 28 + ' ~ attribution_setting('training_days', 1, 36500)) }}
             as training_from
     from {{ ref('int_conversions__types') }}
 ),
@@ -73,9 +74,10 @@ training_credits as (
         apportioned.conversion_type,
         apportioned.element,
         cast(date_trunc('week', apportioned.converted_at) as date) as converted_week,
-        {%- for model in models %}
-        sum(apportioned.credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(apportioned.credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from {{ ref('int_attribution__apportioned') }} as apportioned
     inner join journeys
         on apportioned.conversion_id = journeys.journey_id
@@ -92,10 +94,11 @@ mean_credits as (
     select
         training_touches.conversion_type,
         training_touches.element,
-        {%- for model in models %}
-        coalesce(sum(training_credits.credit_{{ model }}), 0e0)
-        / max(training_touches.touches_count) as credit_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    coalesce(sum(training_credits.credit_{{ model }}), 0e0)
+    / max(training_touches.touches_count) as credit_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from training_touches
     left join training_credits
         on
@@ -109,10 +112,10 @@ scores as (
         elements_of_journeys.journey_id,
         elements_of_journeys.conversion_type,
         elements_of_journeys.is_converted,
-        {%- for model in models %}
-        sum(coalesce(mean_credits.credit_{{ model }}, 0e0)) as score_{{ model }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(coalesce(mean_credits.credit_{{ model }}, 0e0)) as score_{{ model }}
+    {{- ',' if not loop.last }}
+    {%- endfor %}
     from elements_of_journeys
     left join mean_credits
         on

@@ -62,11 +62,12 @@ summed as (
         channel,
         spend_campaign_id as campaign_id,
         sum(credits_count) = sum(margins_count) as is_margin_known,
-        {%- for model in models %}
-        sum(conversions_{{ model }}) as conversions_{{ model }},
-        sum(revenue_{{ model }}) as revenue_{{ model }},
-        sum(margin_{{ model }}) as margin_{{ model }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for model in models %}
+    sum(conversions_{{ model }}) as conversions_{{ model }},
+    sum(revenue_{{ model }}) as revenue_{{ model }},
+    sum(margin_{{ model }}) as margin_{{ model }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from dimensioned
     group by
         date_basis,

@@ -6,6 +6,7 @@
     'campaigns', 'ad_spend', 'offline_conversions', 'experiment_assignments', 'consents',
     'privacy_requests', 'identity_vetoes', 'exchange_rates',
 ] %}
+{%- set event_datasets = event_sources() | join("', '") %}
 {%- set exclusion_reasons = ['not_yet', 'no_consent', 'bot', 'internal'] %}
 {%- set staged_models = event_sources().values() | list %}
 {%- for dataset in datasets %}{% do staged_models.append('stg_landing__' ~ dataset) %}{% endfor %}
@@ -73,7 +74,7 @@ final as (
         case when files.is_released then 0 else files.rows_loaded end as rows_held,
         coalesce(quarantined.rows_count, 0) as rows_quarantined,
         case
-            when files.dataset in ('{{ event_sources() | join("', '") }}')
+            when files.dataset in ('{{ event_datasets }}')
                 then coalesce(staged.rows_count, 0) - coalesce(kept_events.rows_count, 0)
             else 0
         end as duplicate_rows,

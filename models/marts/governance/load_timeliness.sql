@@ -6,6 +6,7 @@
     unique_key='file_seq',
     on_schema_change='append_new_columns',
 ) }}
+{%- set event_datasets = event_sources() | join("', '") %}
 
 with files as (
     select
@@ -15,7 +16,7 @@ with files as (
         cast({{ var('late_after_hours') }} as double) as late_after_hours,
         cast({{ var('clock_skew_tolerance_minutes') }} as double) as clock_skew_tolerance_minutes
     from {{ ref('stg_landing__files') }}
-    where dataset in ('{{ event_sources() | join("', '") }}')
+    where dataset in ('{{ event_datasets }}')
 ),
 
 changed_files as (

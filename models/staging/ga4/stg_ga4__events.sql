@@ -95,9 +95,9 @@ renamed as (
             '{' || array_to_string(
                 list_transform(
                     list_zip(param_names, param_values),
-                    lambda pair: to_json(coalesce(pair[1], ''))
-                        || ':'
-                        || coalesce(to_json(pair[2]), 'null')
+                    lambda pair: concat_ws(
+                        ':', to_json(coalesce(pair[1], '')), coalesce(to_json(pair[2]), 'null')
+                    )
                 ),
                 ','
             ) || '}' as json

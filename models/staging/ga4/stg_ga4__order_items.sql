@@ -1,6 +1,6 @@
 -- One row per item of a landed purchase.
 {%- set paths = {
-    'item_id': '$.item_id', 'item_name': '$.item_name', 'category': '$.item_category',
+    'id': '$.item_id', 'name': '$.item_name', 'category': '$.item_category',
     'quantity': '$.quantity', 'price': '$.price',
 } %}
 with source as (
@@ -27,23 +27,31 @@ extracted as (
     from items
 ),
 
+named as (
+    select
+        {%- for name in paths %}
+        {{ text_named(name, 'item_texts', paths) }} as item_{{ name }},
+        {%- endfor %}
+        extracted.*
+    from extracted
+),
+
 renamed as (
     select
         ---------- keys
         order_id,
-        coalesce(nullif({{ text_named('item_id', 'item_texts', paths) }}, '(not set)'), {{ text_named('item_name', 'item_texts', paths) }})
-            as product_id,
+        coalesce(nullif(item_id, '(not set)'), item_name) as product_id,
         ---------- text
-        nullif({{ text_named('category', 'item_texts', paths) }}, '(not set)') as category,
+        nullif(item_category, '(not set)') as category,
         ---------- numbers
         item_number,
-        try_cast({{ text_named('quantity', 'item_texts', paths) }} as double) as quantity,
-        try_cast({{ text_named('price', 'item_texts', paths) }} as decimal(18, 4)) as unit_price,
+        try_cast(item_quantity as double) as quantity,
+        try_cast(item_price as decimal(18, 4)) as unit_price,
         ---------- load
         _file_seq as file_seq,
         _row_number as row_number,
         _loaded_at as loaded_at
-    from extracted
+    from named
 )
 
 select * from renamed

@@ -25,22 +25,31 @@ extracted as (
     from items
 ),
 
+named as (
+    select
+        {%- for name in paths %}
+        {{ text_named(name, 'item_texts', paths) }} as item_{{ name }},
+        {%- endfor %}
+        extracted.*
+    from extracted
+),
+
 renamed as (
     select
         ---------- keys
         order_id,
-        coalesce({{ text_named('product_id', 'item_texts', paths) }}, {{ text_named('sku', 'item_texts', paths) }}) as product_id,
+        coalesce(item_product_id, item_sku) as product_id,
         ---------- text
-        {{ text_named('category', 'item_texts', paths) }} as category,
+        item_category as category,
         ---------- numbers
         item_number,
-        try_cast({{ text_named('quantity', 'item_texts', paths) }} as double) as quantity,
-        try_cast({{ text_named('price', 'item_texts', paths) }} as decimal(18, 4)) as unit_price,
+        try_cast(item_quantity as double) as quantity,
+        try_cast(item_price as decimal(18, 4)) as unit_price,
         ---------- load
         _file_seq as file_seq,
         _row_number as row_number,
         _loaded_at as loaded_at
-    from extracted
+    from named
 )
 
 select * from renamed

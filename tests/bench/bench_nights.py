@@ -4,7 +4,7 @@ A simulated shop lands all but its last day and is built; the last day lands and
 night; then everything is built anew. Data tests and gates are left out: they are the same for
 both. Publishing is timed apart, against a plain copy of the marts.
 
-    python tests/bench/nights.py --users 2400 --days 365
+    python tests/bench/bench_nights.py --users 2400 --days 365
 """
 
 from __future__ import annotations
