@@ -123,7 +123,29 @@ def remember(night: Night, stage: str, built_from: str) -> None:
 
 
 def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
-    """Keep what the next night compares with: files, identifiers, types, clock, code and fits."""
+    """Keep what the next night compares with: files, people, types, clock, code and fits."""
+    remember_people(connection)
+    _replace(
+        connection,
+        {
+            "built_types": "select conversion_type from intermediate.int_conversions__types",
+            "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
+            " value, currency, converted_at from intermediate.int_conversions__events",
+        },
+    )
+    (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
+    connection.execute("delete from ops.built_clock")
+    connection.execute(
+        "insert into ops.built_clock values (?, ?, ?, null, false)",
+        [as_of, _definitions(settings), _fits(connection, as_of)],
+    )
+
+
+def remember_people(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep which files are in the tables, and who is who; add to the record of merges and splits.
+
+    A night that is built again finds its own rows in the record, and adds none.
+    """
     later = " union ".join(
         [
             # The times of events are corrected on the way.
@@ -136,27 +158,32 @@ def _remember_inputs(settings: Settings, connection: duckdb.DuckDBPyConnection) 
             ),
         ]
     )
-    for table, select in {
-        "built_files": f"select file_seq, content_key, file_seq in ({later}) from ({_RELEASED})",
-        "built_identifiers": "select identifier_type, identifier_hash, user_key"
-        " from intermediate.int_identity__identifiers",
-        "built_types": "select conversion_type from intermediate.int_conversions__types",
-        "built_event_conversions": "select conversion_type, conversion_source_key, user_key,"
-        " value, currency, converted_at from intermediate.int_conversions__events",
-    }.items():
+    connection.execute(
+        "insert into ops.identity_changes select * from intermediate.int_identity__changed"
+        " except select * from ops.identity_changes"
+    )
+    _replace(
+        connection,
+        {
+            "built_files": f"select file_seq, content_key, file_seq in ({later})"
+            f" from ({_RELEASED})",
+            "built_identifiers": "select identifier_type, identifier_hash, user_key"
+            " from intermediate.int_identity__identifiers",
+            "built_stints": "select identifier_type, identifier_hash, user_key, started_at,"
+            " ended_at from intermediate.int_identity__stints",
+        },
+    )
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> None:
+    for table, select in tables.items():
         connection.execute(f"delete from ops.{table}")
         connection.execute(f"insert into ops.{table} {select}")
-    (as_of,) = connection.execute("select as_of from ops.clock").fetchone()
-    connection.execute("delete from ops.built_clock")
-    connection.execute(
-        "insert into ops.built_clock values (?, ?, ?, null, false)",
-        [as_of, _definitions(settings), _fits(connection, as_of)],
-    )
 
 
 def _clocked_moments() -> list[tuple[str, str]]:
     """The moments of each data set, but those of events, that SQL compares with the clock."""
-    never_compared = ("received_at", "started_at", "ended_at", "eligible_until")
+    never_compared = ("received_at", "started_at", "ended_at", "eligible_until", "vetoed_at")
     return [
         (dataset.name, column.name)
         for dataset in DATASETS.values()
@@ -205,6 +232,12 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         "built_stages": "stage varchar, digest varchar, run_id varchar",
         "built_files": "file_seq bigint, content_key varchar, is_open boolean",
         "built_identifiers": "identifier_type varchar, identifier_hash varchar, user_key varchar",
+        "built_stints": "identifier_type varchar, identifier_hash varchar, user_key varchar,"
+        " started_at timestamp, ended_at timestamp",
+        "identity_changes": "identifier_type varchar, identifier_hash varchar,"
+        " old_user_key varchar, new_user_key varchar, kind varchar, reason varchar,"
+        " evidence varchar, evidence_count bigint, evidence_first_seen_at timestamp,"
+        " changed_at timestamp",
         "built_types": "conversion_type varchar",
         "built_event_conversions": "conversion_type varchar, conversion_source_key varchar,"
         " user_key varchar, value decimal(18, 4), currency varchar, converted_at timestamp",

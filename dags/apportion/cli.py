@@ -101,6 +101,37 @@ def explain(conversion_id: str, data: Data = None, verbose: Verbose = False) -> 
     module.show(Settings.resolve(data), conversion_id)
 
 
+identity_app = typer.Typer(help="Why identifiers are one person's, and how to part them.")
+app.add_typer(identity_app, name="identity", no_args_is_help=True)
+One = Annotated[str, typer.Argument(help="An identifier: value, or type:value.")]
+
+
+@identity_app.command("explain")
+def identity_explain(first: One, second: One, data: Data = None, verbose: Verbose = False) -> None:
+    """Show why two identifiers are one person's, step by step, or what keeps them apart."""
+    from apportion import identity
+
+    identity.explain(Settings.resolve(data), first, second)
+
+
+@identity_app.command("split")
+def identity_split(
+    first: One,
+    second: One,
+    comment: Annotated[str, typer.Option(help="Why, for those who come after.")] = "",
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Part two identifiers for good: from the next night on they are never one person's."""
+    from apportion import identity
+
+    typer.echo(identity.split(Settings.resolve(data, landing), first, second, comment))
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,

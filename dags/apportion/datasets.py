@@ -107,7 +107,7 @@ DATASETS = {
                 "anonymous_id user_id "
                 "email phone session_id page_url referrer_url user_agent ip device_type country "
                 "region city utm_source utm_medium utm_campaign utm_content utm_term "
-                f"click_id {CLICK_IDS} "
+                f"click_id {CLICK_IDS} device_id "
                 "channel campaign_id ad_id content_id template_id tactic variant_id "
                 "is_personalized:flag experiment_id product_id order_id quantity:number "
                 "value:money currency is_consented:flag properties:json timezone"
@@ -207,6 +207,12 @@ DATASETS = {
             "privacy_requests",
             _columns("request_id* requested_at:moment*! kind* user_id anonymous_id email phone"),
             one_of=("user_id", "anonymous_id", "email", "phone"),
+        ),
+        Dataset(
+            "identity_vetoes",
+            _columns(
+                "first_type* first_value* second_type* second_value* vetoed_at:moment* comment"
+            ),
         ),
         Dataset("exchange_rates", _columns("date:date*! currency* rate_to_usd:rate*")),
     )

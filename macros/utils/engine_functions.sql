@@ -137,6 +137,15 @@
     sha256({{ bytes }})
 {%- endmacro %}
 
+{#- The moment half-way between two, to the microsecond. -#}
+{% macro halfway(first, second) -%}
+    {{ return(adapter.dispatch('halfway')(first, second)) }}
+{%- endmacro %}
+
+{% macro default__halfway(first, second) -%}
+    make_timestamp((epoch_us({{ first }}) + epoch_us({{ second }})) // 2)
+{%- endmacro %}
+
 {#- A number of days, to be added to a timestamp. -#}
 {% macro days_interval(days) -%}
     {{ return(adapter.dispatch('days_interval')(days)) }}

@@ -60,6 +60,8 @@ from range(12) as numbers (i)
 cross join (values ('user_id', 'u', ''), ('email', 'u', '@example.com'), ('phone', '0664', '555'))
     as kinds (identifier_type, prefix, suffix);
 create view intermediate.int_events__landed as from staging.stg_landing__events;
+create table intermediate.int_identity__cut as
+select 1 as node, 1 as component_order, 1 as whole_node, 'veto' as reason;
 create table intermediate.int_events__deduplicated as
 select
     event_id, 'person' || substr(user_id, 2) as user_key, event_name,

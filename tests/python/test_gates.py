@@ -157,6 +157,11 @@ FAULTS = [
     ),
     (
         "intermediate",
+        "update intermediate.int_identity__cut set reason = 'too many identifiers'",
+        {"identity.cut_people"},
+    ),
+    (
+        "intermediate",
         "update {sessions} set ended_at = started_at - interval 1 second where session_id = 'e1'",
         {"sessions.backward_sessions"},
     ),
@@ -353,6 +358,17 @@ FAULTS = [
             "212-555-0142",
             "06641555",  # a phone number that the identity tables know
         )
+    ),
+    (
+        "marts",
+        "insert into {identifiers} values ('device_id', '0123456789abcdef', 'hash', 'person1');"
+        "update marts.user_profiles set country = '0123456789abcdef' where user_key = 'person1'",
+        {"personal_data.clear_identifiers"},
+    ),
+    (
+        "marts",
+        "update marts.user_profiles set country = md5('u1') where user_key = 'person1'",
+        {"personal_data.hashes_of_identifiers"},
     ),
     (
         "marts",

@@ -13,6 +13,7 @@ import random
 from collections import defaultdict
 
 import pytest
+from identity_reference import Reference
 
 from apportion import load, transform
 from apportion.night import Night
@@ -38,7 +39,7 @@ def random_rows(seed: int) -> dict[str, list[dict]]:
         }
         for person in range(40)
     ]
-    # Two people on one browser, and one shared e-mail: they become one person, by the rule.
+    # One shared e-mail: they become one person, by the rule. One browser makes nobody one.
     people[1]["devices"].append(people[0]["devices"][0])
     people[3]["email"] = people[2]["email"].upper()
 
@@ -143,48 +144,31 @@ def canonical(kind: str, value: str | None) -> str | None:
     return None if value.lower() in ("", "null", "undefined") else value
 
 
-def partition(labels: dict) -> set[frozenset]:
-    """The groups of equal labels."""
-    groups = defaultdict(set)
-    for item, label in labels.items():
-        groups[label].add(item)
-    return {frozenset(group) for group in groups.values()}
-
-
-def test_people_are_the_connected_identifiers(world):
+def test_people_are_those_of_brute_force(world):
     rows, table = world
-    parent: dict = {}
-
-    def find(node):
-        while parent[node] != node:
-            node = parent[node]
-        return node
-
-    ranks = {"user_id": 1, "email": 2, "anonymous_id": 5}
-    first_load = {}
     # Files load in the order of their paths.
-    for file_number, dataset in enumerate(["events", "orders"]):
-        for row_number, row in enumerate(rows[dataset]):
-            seen = [
-                (kind, value)
-                for kind in ranks
+    landed = [
+        ((file_number, row_number), None, found)
+        for file_number, dataset in enumerate(["events", "orders"])
+        for row_number, row in enumerate(rows[dataset])
+        if (
+            found := {
+                kind: value
+                for kind in ("user_id", "email", "anonymous_id")
                 if (value := canonical(kind, row.get(kind))) is not None
-            ]
-            for node in seen:
-                parent.setdefault(node, node)
-                first_load.setdefault(node, (file_number, row_number, ranks[node[0]]))
-                parent[find(node)] = find(seen[0])
-    expected = {node: find(node) for node in parent}
-    identifiers = table("int_identity__identifiers")
-    actual = {(r["identifier_type"], r["identifier_value"]): r["user_key"] for r in identifiers}
-    assert partition(actual) == partition(expected)
-    hashes = {
-        (r["identifier_type"], r["identifier_value"]): r["identifier_hash"] for r in identifiers
+            }
+        )
+    ]
+    expected = Reference(landed)
+    found = {
+        (row["identifier_type"], row["identifier_value"]): row
+        for row in table("int_identity__identifiers")
     }
-    for group in partition(expected):
-        kind, value = min(group, key=first_load.__getitem__)
-        named_after = f"{kind}|.|{hashes[kind, value]}"
-        assert actual[kind, value] == hashlib.md5(named_after.encode()).hexdigest()
+    assert found.keys() == expected.order.keys()
+    for node, row in found.items():
+        kind, value = expected.person[node]
+        named_after = f"{kind}|.|{found[kind, value]['identifier_hash']}"
+        assert row["user_key"] == hashlib.md5(named_after.encode()).hexdigest()
 
 
 def test_copies_of_an_event_are_one(world):
@@ -209,9 +193,9 @@ def test_sessions_equal_a_walk_over_the_events(world):
     visits = defaultdict(list)
     for event in table("int_events__classified"):
         if event["event_name"] in BROWSING:
-            visits[event["device_key"], event["source_session_id"]].append(event)
+            visits[event["user_key"], event["device_key"], event["source_session_id"]].append(event)
     expected = {}
-    for (_, source_session), events in visits.items():
+    for (_, _, source_session), events in visits.items():
         events.sort(key=lambda event: (event["occurred_at"], event["event_id"]))
         last_at = first = campaign = None
         for event in events:

@@ -21,7 +21,7 @@ last_states as (
 ),
 
 with_people as (
-    {{ identified('last_states', ['user_id', 'email', 'anonymous_id']) }}
+    {{ identified('last_states', ['user_id', 'email', 'anonymous_id'], 'ordered_at') }}
 ),
 
 -- An order that events of several types tell of is one order, of the first.

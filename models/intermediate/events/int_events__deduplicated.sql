@@ -43,7 +43,11 @@ first_copies as (
 ),
 
 with_people as (
-    {{ identified('first_copies', ['user_id', 'email', 'phone', 'anonymous_id']) }}
+    {{ identified(
+        'first_copies',
+        ['user_id', 'email', 'phone', 'anonymous_id', 'device_id', 'click_id'],
+        'occurred_at'
+    ) }}
 ),
 
 -- Each part of a URL is taken out once.

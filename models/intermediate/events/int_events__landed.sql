@@ -10,6 +10,7 @@ final as (
         ---------- keys
         event_id,
         anonymous_id,
+        device_id,
         user_id,
         session_id,
         campaign_id,
@@ -20,6 +21,7 @@ final as (
         experiment_id,
         product_id,
         order_id,
+        coalesce(click_id, {{ click_ids() | join(', ') }}) as click_id,
         ---------- text
         case
             {%- for click_id in click_ids() %}

@@ -6,7 +6,7 @@ with consents as (
 ),
 
 identified_consents as (
-    {{ identified('consents', ['user_id', 'email', 'anonymous_id']) }}
+    {{ identified('consents', ['user_id', 'email', 'anonymous_id'], 'changed_at') }}
 ),
 
 ranked as (

@@ -46,6 +46,21 @@ people_of_changed_traits as (
     {{ identified('changed_traits', ['user_id', 'email', 'phone', 'anonymous_id']) }}
 ),
 
+-- Whoever had a device, at some time, that is in such a file.
+people_at_shared_devices as (
+    {%- for device_type in device_types() %}
+    select
+        stints.user_key,
+        changed_combinations.from_at
+    from {{ ref('int_identity__stints') }} as stints
+    inner join changed_combinations
+        on
+            stints.identifier_type = '{{ device_type }}'
+            and stints.identifier_value = changed_combinations.{{ device_type }}
+    {% if not loop.last %}union{% endif %}
+    {%- endfor %}
+),
+
 -- Orders of which a state, a line, a refund, a product or the exchange rate of their day landed.
 changed_order_ids as (
     {%- for model in ['stg_landing__orders', 'stg_landing__order_items', 'stg_landing__refunds'] %}
@@ -70,7 +85,7 @@ changed_orders as (
 ),
 
 people_of_changed_orders as (
-    {{ identified('changed_orders', ['user_id', 'email', 'anonymous_id']) }}
+    {{ identified('changed_orders', ['user_id', 'email', 'anonymous_id'], 'ordered_at') }}
 ),
 
 changed_rates as (
@@ -258,8 +273,8 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_of_changed_traits', 'people_of_changed_orders',
-        'people_of_changed_offline', 'people_of_changed_events',
+        'people_of_changed_files', 'people_of_changed_traits', 'people_at_shared_devices',
+        'people_of_changed_orders', 'people_of_changed_offline', 'people_of_changed_events',
         'people_of_changed_event_conversions',
     ] %}
     {%- if not is_first_build %}

@@ -22,11 +22,57 @@ changed as (
         and identifiers.user_key is distinct from built_identifiers.user_key
 ),
 
+-- Who has had a device at another time than the last night knew.
+stints as (
+    select
+        identifier_type,
+        identifier_hash,
+        user_key,
+        started_at,
+        ended_at
+    from {{ ref('int_identity__stints') }}
+),
+
+built_stints as (
+    select * from {{ source('built', 'built_stints') }}
+),
+
+changed_stints as (
+    (
+        select * from stints
+        except
+        select * from built_stints
+    )
+    union all
+    (
+        select * from built_stints
+        except
+        select * from stints
+    )
+),
+
+-- Whose identifier tells nothing of one person any more.
+newly_guarded as (
+    select identifiers.user_key
+    from {{ ref('int_identity__guarded') }} as guarded
+    inner join {{ ref('int_identity__nodes') }} as nodes
+        on guarded.node = nodes.node
+    inner join identifiers
+        on
+            nodes.identifier_type = identifiers.identifier_type
+            and nodes.identifier_hash = identifiers.identifier_hash
+    where guarded.changed_at >= {{ as_of() }}
+),
+
 final as (
     select old_user_key as user_key from changed
     union
     select new_user_key as user_key from changed
     where new_user_key is not null
+    union
+    select user_key from changed_stints
+    union
+    select user_key from newly_guarded
 )
 
 select * from final

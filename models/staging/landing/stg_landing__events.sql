@@ -8,6 +8,7 @@ renamed as (
         ---------- keys
         event_id,
         anonymous_id,
+        device_id,
         user_id,
         session_id,
         campaign_id,
