@@ -58,10 +58,9 @@ neighbours as (
         {{ other_end }}_rank as neighbour_rank
     from {{ ref('int_identity__edges') }}
     where
-        {% if is_incremental() -%}
-        {{ this_end }}_node in (select touched.node from touched) and
-        {%- endif %}
-        (
+        {{ this_end ~ '_node in (select touched.node from touched)'
+            if is_incremental() else 'true' }}
+        and (
             ({{ this_end }}_rank in {{ people }} and {{ other_end }}_rank in {{ people }})
             or {{ this_end }}_rank in {{ clicks }}
         )

@@ -26,8 +26,8 @@ with final as (
         {%- endfor %}
         file_seq,
         row_number,
-        -- The place in the order of loading: by file, by row, an alias after its event, and room for
-        -- the types.
+        -- The place in the order of loading: by file, by row, an alias after its event, and room
+        -- for the types.
         (file_seq * 4294967296 + row_number) * 16
         + {{ 8 if model == 'stg_segment__aliases' else 0 }} as load_place,
         {{ parts.seen_at }} as seen_at
