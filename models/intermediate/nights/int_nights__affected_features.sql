@@ -99,10 +99,11 @@ affected as (
     {%- endif %}
 ),
 
+-- Now is looked at even where only the future changed.
 final as (
     select
         user_key,
-        min(from_at) as from_at
+        least(min(from_at), {{ as_of() }}) as from_at
     from affected
     where user_key is not null
     group by user_key
