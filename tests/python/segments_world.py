@@ -23,8 +23,17 @@ DAY = dt.timedelta(days=1)
 MICROSECOND = dt.timedelta(microseconds=1)
 AS_OF = START + 500 * DAY
 
+MODELS = sorted(path.stem for path in (PROJECT / "macros/attribution/models").glob("*.sql"))
+
 TABLES = {
     "ops.clock": "as_of timestamp",
+    "staging.stg_landing__places": (
+        "country varchar, region varchar, country_code varchar, region_code varchar"
+    ),
+    "staging.stg_segment__contacts": (
+        "user_id varchar, anonymous_id varchar, email varchar, phone varchar,"
+        " created_at timestamp, updated_at timestamp, file_seq bigint, row_number bigint"
+    ),
     "staging.stg_landing__refunds": (
         "refund_id varchar, order_id varchar, amount decimal(18, 4), refunded_at timestamp,"
         " file_seq bigint, row_number bigint"
@@ -41,7 +50,11 @@ TABLES = {
     ),
     "intermediate.int_identity__identifiers": (
         "identifier_type varchar, identifier_value varchar, user_key varchar,"
-        " first_seen_at timestamp, last_seen_at timestamp"
+        " unlinked_reason varchar, first_seen_at timestamp, last_seen_at timestamp"
+    ),
+    "intermediate.int_identity__stints": (
+        "identifier_type varchar, identifier_value varchar, user_key varchar,"
+        " started_at timestamp, ended_at timestamp"
     ),
     "intermediate.int_events__deduplicated": (
         "event_id varchar, user_key varchar, event_name varchar, device_type varchar,"
@@ -64,15 +77,22 @@ TABLES = {
         "conversion_id varchar, user_key varchar, order_id varchar, conversion_type varchar,"
         " revenue decimal(18, 4), clv decimal(18, 4), converted_at timestamp"
     ),
+    # Empty: nothing to learn attribution from.
+    "intermediate.int_journeys__journeys": (
+        "journey_id varchar, user_key varchar, conversion_id varchar, conversion_type varchar,"
+        " touch_count bigint, is_converted boolean, is_open boolean, started_at timestamp,"
+        " ended_at timestamp, converted_at timestamp"
+    ),
     "intermediate.int_journeys__touchpoints": (
         "journey_id varchar, touchpoint_id varchar, user_key varchar, conversion_id varchar,"
         " touch_number bigint, touch_count bigint, microseconds_to_conversion bigint,"
         " is_converted boolean, touched_at timestamp, converted_at timestamp"
     ),
-    "marts.attribution_credits": (
-        "attribution_model varchar, attribution_scope varchar, conversion_id varchar,"
-        " conversion_type varchar, touchpoint_id varchar, user_key varchar, channel varchar,"
-        " tactic varchar, credit double, credited_revenue double, credited_clv double"
+    "intermediate.int_attribution__apportioned": (
+        "attribution_scope varchar, conversion_id varchar, conversion_type varchar,"
+        " touchpoint_id varchar, user_key varchar, channel varchar, tactic varchar,"
+        " revenue double, clv double, converted_at timestamp, "
+        + ", ".join(f"credit_{model} double" for model in MODELS)
     ),
 }
 OWN_MODELS = (
@@ -81,6 +101,8 @@ OWN_MODELS = (
     "path:models/marts/segments",
     "user_profiles",
     "journey_touchpoints",
+    "int_attribution__segment_people",
+    "int_attribution__segment_totals",
     "attribution_by_segment",
 )
 
@@ -256,25 +278,22 @@ def _credit_journeys(world: World, chance: random.Random) -> None:
                 touched_at=touch["touched_at"],
                 converted_at=converted_at,
             )
-        shares = {"linear": [1 / len(touches)] * len(touches) if touches else []}
-        shares["last_touch"] = [0.0] * (len(touches) - 1) + [1.0] if touches else []
-        for model, credits in shares.items():
-            credited = zip(touches, credits, strict=True) if touches else [(None, 1.0)]
-            for touch, credit in credited:
-                world.add(
-                    "marts.attribution_credits",
-                    attribution_model=model,
-                    attribution_scope="all",
-                    conversion_id=conversion["conversion_id"],
-                    conversion_type="order",
-                    touchpoint_id=touch and touch["touchpoint_id"],
-                    user_key=conversion["user_key"],
-                    channel=chance.choice(["email", "display"]) if touch else "unattributed",
-                    tactic="retargeting" if touch else None,
-                    credit=credit,
-                    credited_revenue=credit * float(conversion["revenue"]),
-                    credited_clv=0.0,
-                )
+        for number, touch in enumerate(touches or [None], start=1):
+            world.add(
+                "intermediate.int_attribution__apportioned",
+                attribution_scope="all",
+                conversion_id=conversion["conversion_id"],
+                conversion_type="order",
+                touchpoint_id=touch and touch["touchpoint_id"],
+                user_key=conversion["user_key"],
+                channel=chance.choice(["email", "display"]) if touch else "unattributed",
+                tactic="retargeting" if touch else None,
+                revenue=float(conversion["revenue"]),
+                clv=0.0,
+                converted_at=converted_at,
+                credit_linear=1 / max(len(touches), 1),
+                credit_last_touch=float(number == max(len(touches), 1)),
+            )
 
 
 def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, object]:
