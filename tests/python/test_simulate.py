@@ -43,12 +43,15 @@ from apportion.simulate.shop import GROUPS, PROGRAMS, SEGMENTS, TACTICS
 
 START = dt.date(2026, 1, 1)
 
-# The shop writes the data sets of the contract itself: it needs no adapter.
+# The shop writes the data sets of the contract itself: it needs no adapter. Vetoes are decisions of
+# people.
 OF_THE_SHOP = [
-    dataset for dataset in DATASETS.values() if dataset.name == "events" or not dataset.is_events
+    dataset
+    for dataset in DATASETS.values()
+    if dataset.name != "identity_vetoes" and (dataset.name == "events" or not dataset.is_events)
 ]
 # What only some senders know of their events.
-NOT_SIMULATED = {"sent_at", *CLICK_IDS.split()}
+NOT_SIMULATED = {"sent_at", "device_id", *CLICK_IDS.split()}
 
 
 def digests(folder: Path) -> dict[str, str]:
