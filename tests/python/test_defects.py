@@ -20,8 +20,9 @@ from apportion.settings import Settings
 
 Defects = dict[str, set[tuple[str, int | None]]]
 
-# Reasons of lines that hold no record at all, so that no row number was spent on them.
-NO_RECORD = re.compile(r"broken JSON|not a JSON object|not UTF-8|\d+ values where the header has")
+# Reason of CSV lines that hold no record, so that no row number was spent on them. JSON lines are
+# numbered as they stand.
+NO_RECORD = re.compile(r"\d+ values where the header has")
 SELECTED = ("+load_accounting", "+source_schema_changes", "stg_landing__event_timeliness")
 
 

@@ -1,5 +1,6 @@
 -- One row per device that different people used, or click that several devices brought, with the
--- person that was seen with it most.
+-- person that was seen with it most; of several the one seen with it first, whatever was loaded
+-- first.
 {%- set people = type_ranks(person_types()) %}
 with unlinked as (
     select unlinked.node
@@ -13,10 +14,14 @@ seen_with as (
     select
         edges.target_node as node,
         coalesce(cut.component_order, components.component_order) as component_order,
-        sum(edges.evidence_count) as evidence_count
+        sum(edges.evidence_count) as evidence_count,
+        min(edges.first_seen_at) as first_seen_at,
+        min(sources.identifier_type || '|' || sources.identifier_value) as first_identifier
     from {{ ref('int_identity__edges') }} as edges
     inner join unlinked
         on edges.target_node = unlinked.node
+    inner join {{ ref('int_identity__nodes') }} as sources
+        on edges.source_node = sources.node
     inner join {{ ref('int_identity__components') }} as components
         on
             edges.source_node = components.node
@@ -30,7 +35,8 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by node order by evidence_count desc, component_order asc
+            partition by node
+            order by evidence_count desc, first_seen_at asc nulls last, first_identifier asc
         ) as owner_rank
     from seen_with
 ),
