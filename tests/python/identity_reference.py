@@ -32,6 +32,7 @@ class Reference:
         self.max_people, self.max_identifiers = max_people, max_identifiers
         self.order: dict[Identifier, tuple] = {}
         self.count: Counter = Counter()
+        self.first_seen: dict[tuple[Identifier, Identifier], tuple] = {}
         self.logins = defaultdict(set)
         for place, moment, found in rows:
             for kind, value in found.items():
@@ -40,6 +41,8 @@ class Reference:
                 self.order[node] = min(self.order.get(node, mine), mine)
             for pair in itertools.combinations(sorted(found.items(), key=_rank), 2):
                 self.count[pair] += 1
+                seen = (moment is None, moment)
+                self.first_seen[pair] = min(self.first_seen.get(pair, seen), seen)
             people = {kind: value for kind, value in found.items() if kind in PEOPLE}
             for kind in DEVICES:
                 if kind in found and people:
@@ -106,13 +109,22 @@ class Reference:
         return parts.of
 
     def owner(self, node):
-        evidence = Counter()
-        for pair, count in self.count.items():
+        pairs = defaultdict(list)
+        for pair in self.count:
             if pair[1] == node and pair[0] not in self.unlinked:
-                evidence[self.person[pair[0]]] += count
-        if not evidence:
+                pairs[self.person[pair[0]]].append(pair)
+        if not pairs:
             return node
-        return min(evidence, key=lambda person: (-evidence[person], self.order[person]))
+
+        def strength(person):
+            seen = pairs[person]
+            return (
+                -sum(self.count[pair] for pair in seen),
+                min(self.first_seen[pair] for pair in seen),
+                min("|".join(pair[0]) for pair in seen),
+            )
+
+        return min(pairs, key=strength)
 
     def login_person(self, people):
         """The person of a login: by its strongest identifier, those of many people last."""
