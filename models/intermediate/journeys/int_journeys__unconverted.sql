@@ -8,6 +8,8 @@
     meta={'moment': 'touched_at', 'affected': 'int_nights__affected_runs'},
     on_schema_change='fail'
 ) }}
+{%- set is_affected_type = 'affected.conversion_type = conversion_types.conversion_type'
+    if adds_to_built() else 'true' %}
 with conversion_types as (
     select * from {{ ref('int_conversions__types') }}
 ),
@@ -33,16 +35,15 @@ unfollowed as (
         cast(null as bigint) as built_run_microseconds,
         cast(null as varchar) as built_journey_id
     from {{ ref('int_touchpoints__collapsed') }} as touchpoints
+    cross join conversion_types
     {{ join_affected('touchpoints', 'touchpoints.touched_at', 'int_nights__affected_runs') }}
-    inner join conversion_types
-        on {{ 'affected.conversion_type = conversion_types.conversion_type'
-            if adds_to_built() else 'true' }}
     left join followed
         on
             touchpoints.touchpoint_id = followed.touchpoint_id
             and conversion_types.conversion_type = followed.conversion_type
     where
         touchpoints.is_eligible
+        and {{ is_affected_type }}
         and followed.touchpoint_id is null
     {%- if adds_to_built() %}
     union all
