@@ -42,9 +42,8 @@ grouped as (
 final as (
     select
         ---------- keys
-        {{ surrogate_key([
-            'grouped.visitor_key', 'grouped.source_session_id', 'grouped.first_event_id'
-        ]) }} as session_id,
+        -- Of the event alone: no tie is broken by how a person happens to be called.
+        {{ surrogate_key(['grouped.first_event_id']) }} as session_id,
         grouped.user_key,
         grouped.visitor_key as device_key,
         grouped.campaign_id,
