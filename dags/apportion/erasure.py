@@ -58,7 +58,7 @@ class Rule:
         documents: of the kept JSON columns, the keys that stay; those of the conversion
             definitions stay too.
         has_name: only events that tell of a conversion stay.
-        owner: SQL of whose the row is, an erased person's key or nothing, over its identifiers.
+        is_of_anybody: the row is an erased person's where any of its identifiers is.
     """
 
     identifiers: tuple[tuple[str, str], ...]
@@ -66,7 +66,7 @@ class Rule:
     kept: tuple[str, ...] = ()
     documents: tuple[tuple[str, tuple[str, ...]], ...] = ()
     has_name: bool = False
-    owner: str = "arg_min(coalesce(erased_key, ''), strength)"
+    is_of_anybody: bool = False
 
 
 def _plain(*kinds: str) -> tuple[tuple[str, str], ...]:
@@ -151,7 +151,7 @@ RULES = {
             for kind in TYPES
             for end in ("first", "second")
         ),
-        owner="max(erased_key)",
+        is_of_anybody=True,
     ),
 }  # fmt: skip
 """Every data set whose rows tell of people; the others are looked through for texts only."""
@@ -264,68 +264,96 @@ def _find(connection: duckdb.DuckDBPyConnection) -> None:
     """Create erased_rows: rows whose strongest identifier is an erased person's, with their key.
 
     As the macro `identified` has it: an identifier that many people share tells of nobody, but
-    where there is no other.
+    where there is no other. And erased_texts: an erased identifier in a row of somebody else.
     """
-    shared = "select null as kind, null as hashed where false"
-    if _exists(connection, "intermediate", "int_identity__identifiers"):
-        shared = (
-            "select identifier_type as kind, identifier_hash as hashed"
-            " from intermediate.int_identity__identifiers where unlinked_reason is not null"
-        )
     execute = connection.execute
-    execute(
-        "create or replace temp table erased_rows (dataset varchar, file_seq bigint,"
-        " row_number bigint, erased_key varchar)"
+    cells = " union all ".join(
+        f"select '{dataset}' as dataset, _file_seq as file_seq, _row_number as row_number,"
+        f" '{kind}' as kind, {TYPES.index(kind)} as strength, {value} as text,"
+        f" {canonical(kind, value)} as value, {rule.moment} as moment"
+        f" from raw.{identifier(dataset)}"
+        f" where {value} is not null and _file_seq in (select file_seq from swept)"
+        for dataset, rule in RULES.items()
+        for kind, value in rule.identifiers
     )
     execute(
-        "create or replace temp table erased_texts (dataset varchar, file_seq bigint,"
-        " row_number bigint, word varchar)"
+        f"create or replace temp table cells as from ({cells}) where value is not null"
+        " and lower(value) not in (select unnest($ignored))",
+        {"ignored": placeholders()},
     )
-    for dataset, rule in RULES.items():
-        cells = " union all ".join(
-            f"select _file_seq as file_seq, _row_number as row_number, '{kind}' as kind,"
-            f" {TYPES.index(kind)} as strength, {value} as text, {canonical(kind, value)} as value,"
-            f" {rule.moment} as moment from raw.{identifier(dataset)}"
-            f" where {value} is not null and _file_seq in (select file_seq from swept)"
-            for kind, value in rule.identifiers
+    graph = "select null as kind, null as hashed, null as is_shared where false"
+    if _exists(connection, "intermediate", "int_identity__identifiers"):
+        graph = (
+            "select identifier_type as kind, identifier_hash as hashed,"
+            " unlinked_reason is not null as is_shared from intermediate.int_identity__identifiers"
         )
-        execute(f"create or replace temp table cells as from ({cells}) where value is not null")
-        execute(
-            "delete from cells where lower(value) in (select unnest($ignored))",
-            {"ignored": placeholders()},
-        )
-        execute(
-            "create or replace temp table known as"
-            f" with shared as ({shared}), found as (select distinct kind, value from cells),"
-            " hashed as (select *, identifier_hash(value) as hashed from found)"
-            " select hashed.*, shared.hashed is not null as is_shared"
-            " from hashed left join shared using (kind, hashed)"
-        )
-        execute(
-            "create or replace temp table judged as select cells.file_seq, cells.row_number,"
-            " cells.text, tombstones.erased_key,"
-            f" cells.strength + case when known.is_shared and cells.kind in {_PERSON_TYPES}"
-            " then 100 else 0 end as strength, tombstones.from_at is null"
-            " and tombstones.to_at is null as is_for_good"
-            " from cells inner join known using (kind, value)"
-            " left join ops.tombstones as tombstones on known.kind = tombstones.identifier_type"
-            " and known.hashed = tombstones.identifier_hash"
-            " and coalesce(cells.moment >= tombstones.from_at, tombstones.from_at is null)"
-            " and coalesce(cells.moment < tombstones.to_at, tombstones.to_at is null)"
-        )
-        execute(
-            f"insert into erased_rows select '{dataset}', file_seq, row_number, erased_key from ("
-            f" select file_seq, row_number, {rule.owner} as erased_key from judged group by all)"
-            " where erased_key <> ''"
-        )
-        # Of somebody else, and an erased identifier stands in it.
-        execute(
-            "insert into erased_texts"
-            f" select '{dataset}', judged.file_seq, judged.row_number, judged.text"
-            " from judged anti join erased_rows on judged.file_seq = erased_rows.file_seq"
-            " and judged.row_number = erased_rows.row_number"
-            " where erased_key is not null and is_for_good"
-        )
+    execute(
+        f"create or replace temp table known as with graph as ({graph}),"
+        " found as (select distinct kind, value from cells),"
+        " hashed as (select *, identifier_hash(value) as hashed from found)"
+        " select hashed.*, graph.hashed is not null as is_in_graph,"
+        " coalesce(graph.is_shared, false) as is_shared"
+        " from hashed left join graph using (kind, hashed)"
+    )
+    while _learn(connection):
+        pass
+    execute(
+        "create or replace temp table judged as select cells.dataset, cells.file_seq,"
+        " cells.row_number, cells.text, tombstones.erased_key,"
+        f" cells.strength + case when known.is_shared and cells.kind in {_PERSON_TYPES}"
+        " then 100 else 0 end as strength, tombstones.from_at is null"
+        " and tombstones.to_at is null as is_for_good"
+        " from cells inner join known using (kind, value)"
+        " left join ops.tombstones as tombstones on known.kind = tombstones.identifier_type"
+        " and known.hashed = tombstones.identifier_hash"
+        " and coalesce(cells.moment >= tombstones.from_at, tombstones.from_at is null)"
+        " and coalesce(cells.moment < tombstones.to_at, tombstones.to_at is null)"
+    )
+    execute(
+        "create or replace temp table erased_rows as select dataset, file_seq, row_number,"
+        " case when dataset in (select unnest($of_anybody)) then max(erased_key)"
+        " else nullif(arg_min(coalesce(erased_key, ''), strength), '') end as erased_key"
+        " from judged group by dataset, file_seq, row_number having erased_key is not null",
+        {"of_anybody": [dataset for dataset, rule in RULES.items() if rule.is_of_anybody]},
+    )
+    execute(
+        "create or replace temp table erased_texts as select distinct judged.dataset,"
+        " judged.file_seq, judged.row_number, judged.text as word from judged"
+        " anti join erased_rows using (dataset, file_seq, row_number)"
+        " where erased_key is not null and is_for_good"
+    )
+
+
+def _learn(connection: duckdb.DuckDBPyConnection) -> bool:
+    """An identifier that came with an erased person's name, and with no other, is theirs as well.
+
+    Only what the last night did not know, so that nobody else's is taken; until there is no more.
+
+    Returns:
+        Whether there was one.
+    """
+    named = f"kind in {_PERSON_TYPES}"
+    return bool(
+        connection.execute(
+            "insert into ops.tombstones"
+            " with rows as (select distinct cells.dataset, cells.file_seq, cells.row_number,"
+            " cells.kind, cells.value, known.hashed, known.is_in_graph, tombstones.erased_key,"
+            " tombstones.request_id from cells inner join known using (kind, value)"
+            " left join ops.tombstones as tombstones on cells.kind = tombstones.identifier_type"
+            " and known.hashed = tombstones.identifier_hash and tombstones.from_at is null"
+            " and tombstones.to_at is null),"
+            " pairs as (select rows.kind, rows.hashed, others.kind as other_kind,"
+            " others.value as other_value, others.erased_key, others.request_id"
+            " from rows inner join rows as others using (dataset, file_seq, row_number)"
+            f" where not rows.is_in_graph and rows.erased_key is null and others.{named}"
+            " and others.kind <> rows.kind),"
+            " judged as (select kind, hashed, other_kind, min(erased_key) as erased_key,"
+            " min(request_id) as request_id from pairs group by all"
+            " having bool_and(erased_key is not null) and count(distinct erased_key) = 1)"
+            " select min(erased_key), min(request_id), kind, hashed, null, null from judged"
+            " group by kind, hashed"
+        ).fetchone()[0]
+    )
 
 
 def _find_texts(connection: duckdb.DuckDBPyConnection) -> None:
