@@ -211,7 +211,10 @@ def keep_out(night: Night) -> str:
     functions(night.settings)
     with warehouse.connect(night.settings.warehouse) as connection:
         swept = sweep(connection, night.settings)
-    return f", of erased people: {swept}" if swept != Swept() else ""
+    if swept == Swept():
+        return ""
+    compact(night.settings)
+    return f", of erased people: {swept}"
 
 
 def _unswept(settings: Settings) -> bool:
@@ -794,30 +797,25 @@ def _exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> b
     ).fetchone()[0]
 
 
-def compact(settings: Settings) -> None:
-    """Write the warehouse anew with raw, ops and ml alone, so that no block keeps a deleted row.
+def drop_built(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop everything that is built from raw, ops and ml."""
+    for (schema,) in connection.execute(
+        "select distinct schema_name from duckdb_schemas() where not internal"
+        " and database_name = current_database() and schema_name not in"
+        " ('main', 'raw', 'ops', 'ml')"
+    ).fetchall():
+        connection.execute(f"drop schema {identifier(schema)} cascade")
 
-    Everything else follows from these. The old file is there until the new one is whole.
+
+def compact(settings: Settings) -> None:
+    """Write the warehouse anew, so that no block keeps a deleted row.
+
+    The old file is there until the new one is whole.
     """
     partial = settings.warehouse.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with warehouse.connect(settings.warehouse) as connection:
-        tables = connection.execute(
-            "select schema_name, table_name, sql from duckdb_tables()"
-            " where schema_name in ('raw', 'ops', 'ml') and not internal and not temporary"
-            " order by all"
-        ).fetchall()
         connection.execute(f"attach {warehouse.literal(partial)} as compacted")
-        for schema in ("raw", "ops", "ml"):
-            connection.execute(f"create schema if not exists compacted.{schema}")
-        connection.execute("use compacted")
-        for schema, table, definition in tables:
-            name = f"{schema}.{identifier(table)}"
-            connection.execute(definition)
-            connection.execute(
-                f"insert into compacted.{name} from {identifier(settings.warehouse.stem)}.{name}"
-            )
-        connection.execute(f"use {identifier(settings.warehouse.stem)}")
-        connection.execute("checkpoint compacted")
+        connection.execute(f"copy from database {identifier(settings.warehouse.stem)} to compacted")
         connection.execute("detach compacted")
     partial.replace(settings.warehouse)

@@ -85,10 +85,9 @@ def erase(night: Night) -> str:
             " where kind = 'erase' and status = 'accepted'",
             [swept.deleted, swept.anonymised, swept.files],
         )
+        erasure.drop_built(connection)
     built.forget(settings)
     erasure.compact(settings)
-    with warehouse.connect(settings.warehouse) as connection:
-        ledger.prepare(connection, settings)
     return f"{asked:,} requests: {people:,} people, {identifiers:,} identifiers; {swept}"
 
 

@@ -14,7 +14,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from apportion import fit, load, privacy, publish, simulate, transform
+from apportion import erasure, fit, load, privacy, publish, rewriting, simulate, transform
 from apportion.night import PRIVACY_STEPS, Night
 from apportion.settings import Settings
 from apportion.warehouse import connect, identifier, literal
@@ -360,3 +360,76 @@ def test_a_request_before_the_first_file(world: Settings) -> None:
         world, "select user_id from raw.orders where order_id in ('o7', 'o8') order by order_id"
     ) == [(None,), ("dora",)]
     assert "carl" not in "".join(map(str, landed(world).values())).lower()
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+def raw(settings: Settings) -> dict[str, list[tuple]]:
+    """What raw says, whenever and in what order it was loaded; and who is kept out."""
+    said = {
+        dataset: rows(
+            settings,
+            f"select columns(lambda name: not starts_with(name, '_')) from raw.{dataset}"
+            " order by all",
+        )
+        for dataset in erasure.RULES
+    }
+    said["quarantine"] = rows(settings, "select line, raw_text from raw._quarantine order by all")
+    said["tombstones"] = rows(
+        settings, "select identifier_hash, from_at, to_at from ops.tombstones order by all"
+    )
+    said["log"] = rows(settings, "select request_id, status from ops.privacy_audit_log")
+    return said
+
+
+def until_erased(settings: Settings, run_id: str) -> None:
+    this = Night(settings, run_id)
+    load.load(this)
+    for stage in ("staging", "intermediate"):
+        transform.build(this, stage)
+    privacy.erase(this)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "call"),
+    [(rewriting, "replace", 2), (erasure.ledger, "content_hash", 9), (erasure, "compact", 1)],
+    ids=["between files", "before a file", "before the warehouse is written anew"],
+)
+def test_a_killed_erasure_is_finished_by_the_next(
+    world: Settings,
+    straight: tuple[dict, dict],
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    call: int,
+) -> None:
+    ask(world, [{"user_id": "ann-0001"}])
+    load.load(Night(world, "n2"))
+    called, real = [], getattr(module, name)
+
+    def killed(*arguments: object) -> object:
+        called.append(arguments)
+        if len(called) == call:
+            raise Killed
+        return real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(module, name, killed)
+        until_erased(world, "n2")
+    until_erased(world, "n3")
+    assert (raw(world), landed(world)) == straight
+    assert not re.search("|".join(ANN_WORDS), str(straight), re.I)
+
+
+@pytest.fixture(scope="module")
+def straight(pristine: Path) -> tuple[dict, dict]:
+    """What is left by an erasure that nothing stopped."""
+    root = pristine.with_name("world")
+    shutil.rmtree(root)
+    shutil.copytree(pristine, root, symlinks=True)
+    settings = Settings(root / "data", root / "landing")
+    ask(settings, [{"user_id": "ann-0001"}])
+    until_erased(settings, "n2")
+    return raw(settings), landed(settings)
