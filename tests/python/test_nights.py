@@ -156,12 +156,23 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "currency": "EUR",
         }
         rows.append(("offline_conversions", conversion))
+    # Answers and withdrawals, by account or device, under laws that differ.
+    for _ in range(8):
+        person = dice.choice(people)
         consent = {
-            "purpose": "analytics",
-            "is_granted": dice.random() < 0.5,
+            "purpose": dice.choice(["analytics", "analytics", "personalization", "advertising"]),
+            "is_granted": dice.random() < 0.6,
             "changed_at": moment(),
+            "jurisdiction": dice.choice(["EU", "DE-BY", "US-CA", "elsewhere"]),
+            **dice.choice(
+                [
+                    {"user_id": person["user_id"]},
+                    {"email": person["email"]},
+                    {"anonymous_id": person["device"]},
+                ]
+            ),
         }
-        rows.append(("consents", consent | {"user_id": dice.choice(people)["user_id"]}))
+        rows.append(("consents", {k: v for k, v in consent.items() if v != "elsewhere"}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
         {
