@@ -4,7 +4,8 @@
   segment_family__<name>()      required: one SQL expression, the segment of a feature row (alias `features`), null where
                                 the family cannot tell; the engine turns null into 'unclassified'.
   segment_catalog__<name>()     required: {'kind': 'rule' | 'cluster' | 'predictive', 'segments': {segment: description}};
-                                the key '*' describes segments whose names come from the data.
+                                the key '*' describes segments whose names come from the data; 'is_of_moment': true for
+                                a family that tells of the moment and not of the person, who then has no membership.
   segment_versions__<name>()    optional: a relation of fitted inputs, one row per version with version and valid_from; the
                                 version that was valid at the row's moment is joined with the family's name as alias.
   segment_boundaries__<name>()  optional: [{'since': 'last_order_at' | 'first_seen_at', 'days': whole days}]: the clock alone
@@ -30,6 +31,16 @@
         {{ exceptions.raise_compiler_error('segment family ' ~ family ~ ' lacks the macro ' ~ name ~ '() in macros/segments/families/' ~ family ~ '.sql') }}
     {%- endif -%}
     {{ return(none) }}
+{%- endmacro %}
+
+
+{#- Families that people have memberships in: those that tell of the person, not of the moment. -#}
+{% macro membership_families() -%}
+    {%- set families = [] -%}
+    {%- for family in segment_families() if not segment_family_part('catalog', family).get('is_of_moment', false) -%}
+        {%- do families.append(family) -%}
+    {%- endfor -%}
+    {{ return(families) }}
 {%- endmacro %}
 
 
