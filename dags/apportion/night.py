@@ -55,3 +55,9 @@ STEPS = (
     Step("gate_marts", "gates", "gate", ("marts",)),
     Step("publish", "publish", "publish"),
 )
+
+# The weekly training: over what the last night left, valid from the moment it is judged as of.
+TRAINING = (
+    Step("fit", "fit", "fit"),
+    Step("learn_segments", "segments_ml.train", "train"),
+)

@@ -55,6 +55,7 @@ def test_features_of_every_other_moment_equal_the_recomputation(built):
         "conversion",
         "order",
         "boundary",
+        "snapshot",
     }
     for moment in moments:
         assert_recomputed(world, moment)

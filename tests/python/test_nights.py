@@ -29,6 +29,10 @@ START = dt.datetime(2026, 1, 1)
 # The days that the nights are judged as of; a night is skipped, and one has no new file.
 NIGHTS = (20, 33, 34, 52, 100, 131)
 QUIET = 2
+VISITS = (
+    *("page_viewed", "page_viewed", "page_viewed", "product_viewed", "search_performed"),
+    *("added_to_cart", "checkout_started", "signed_up"),
+)
 POPULATIONS = 50
 SEEDS = range(int(os.environ.get("APPORTION_SOAK", "1")))
 # What is about the run itself, not about the data.
@@ -62,7 +66,9 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
         event = {"event_id": f"{name}-e{number}", "occurred_at": moment()}
         kind = dice.random()
         if kind < 0.5:
-            event |= {"event_name": "page_viewed", "anonymous_id": person["device"]}
+            event |= {"event_name": dice.choice(VISITS), "anonymous_id": person["device"]}
+            if dice.random() < 0.5:
+                event["device_type"] = dice.choice(["mobile", "desktop", "tablet", "tv"])
             if dice.random() < 0.4:
                 event |= {"utm_source": dice.choice(["google", "newsletter"]), "utm_medium": "cpc"}
             if dice.random() < 0.2:
@@ -87,7 +93,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
                 "user_id": person["user_id"],
                 "campaign_id": f"{name}-mailing",
             }
-        if event["event_name"] == "page_viewed" and dice.random() < 0.15:
+        if event["event_name"] in VISITS and dice.random() < 0.15:
             # The source says which visit it is of, days apart or not.
             event["session_id"] = f"{person['device']}-s{dice.randrange(3)}"
         rows.append(("events", event))
@@ -110,6 +116,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "revenue": f"{dice.randrange(1, 9000) / 100:.2f}",
             "currency": dice.choice(["USD", "USD", "EUR"]),
             "status": "paid",
+            "coupon_code": dice.choice(["SPRING", None]),
             **dice.choice([{"user_id": person["user_id"]}, {"email": person["email"]}, {}]),
         }
         rows.append(("orders", order))
@@ -155,11 +162,18 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
         }
         rows.append(("offline_conversions", conversion))
         consent = {
-            "purpose": "analytics",
+            "purpose": dice.choice(["analytics", "psychographic"]),
             "is_granted": dice.random() < 0.5,
             "changed_at": moment(),
         }
         rows.append(("consents", consent | {"user_id": dice.choice(people)["user_id"]}))
+    for number in range(6):
+        attribute = {
+            "attribute": dice.choice(["interest", "values", "urbanity"]),
+            "value": f"v{number}",
+            "observed_at": dice.choice([moment(), moment(), None]),
+        }
+        rows.append(("profile_attributes", attribute | {"user_id": dice.choice(people)["user_id"]}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
         {
@@ -184,11 +198,12 @@ def happened_on(row: dict) -> float:
         "refunded_at",
         "converted_at",
         "changed_at",
+        "observed_at",
     )
     days = [
         (dt.datetime.fromisoformat(row[name]) - START) / dt.timedelta(days=1)
         for name in (*moments, "created_at", "updated_at")
-        if name in row
+        if row.get(name) is not None
     ]
     return max(days, default=0)
 

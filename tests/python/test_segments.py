@@ -49,7 +49,9 @@ macros:
   - name: segment_catalog__basket
     description: Kind and description of each segment.
 """
-FAMILIES = {"basket", *family_rules.RULES}
+# Nothing was trained in this world.
+LEARNED = {"cluster", "churn_risk", "conversion_propensity", "predicted_value"}
+FAMILIES = {"basket", *family_rules.RULES, *LEARNED}
 OF_MOMENT = {"contextual", "season"}
 MEMBERSHIPS = FAMILIES - OF_MOMENT
 MIN_SEGMENT_SIZE = 10

@@ -70,6 +70,18 @@
 {%- endmacro %}
 
 
+{#- The number of a moment's month, counted from year 0; and the moment (UTC) at which a month begins. -#}
+{% macro month_number(moment) -%}
+    cast(extract(year from {{ moment }}) * 12 + extract(month from {{ moment }}) - 1 as integer)
+{%- endmacro %}
+
+{% macro month_begin(month_number) -%}
+    make_timestamp(
+        cast(floor(({{ month_number }}) / 12e0) as integer), cast(({{ month_number }}) % 12 + 1 as integer), 1, 0, 0, 0e0
+    )
+{%- endmacro %}
+
+
 {#- Names of the events that tell of an intent to buy. -#}
 {% macro intent_events() -%}
     {{ return(['product_viewed', 'search_performed', 'added_to_cart', 'checkout_started']) }}

@@ -8,6 +8,8 @@
                                 a family that tells of the moment and not of the person, who then has no membership.
   segment_versions__<name>()    optional: a relation of fitted inputs, one row per version with version and valid_from; the
                                 version that was valid at the row's moment is joined with the family's name as alias.
+  segment_scores__<name>()      optional: a relation of scores, with segment_family, user_key, segment and valid_from; the person's last
+                                one at or before the row's moment is joined with the family's name as alias.
   segment_boundaries__<name>()  optional: [{'since': 'last_order_at' | 'first_seen_at', 'days': whole days}]: the clock alone
                                 changes labels there, so labels are looked at then.
 -#}
@@ -22,7 +24,7 @@
 {%- endmacro %}
 
 
-{#- What a family says of itself, or none where it says nothing and need not. Args: part (family, catalog, versions, boundaries), family. -#}
+{#- What a family says of itself, or none where it says nothing and need not. Args: part (family, catalog, versions, scores, boundaries), family. -#}
 {% macro segment_family_part(part, family) -%}
     {%- set name = 'segment_' ~ part ~ '__' ~ family -%}
     {%- if name in context -%}
@@ -48,6 +50,16 @@
 {% macro versioned_segment_families() -%}
     {%- set families = [] -%}
     {%- for family in segment_families() if segment_family_part('versions', family) is not none -%}
+        {%- do families.append(family) -%}
+    {%- endfor -%}
+    {{ return(families) }}
+{%- endmacro %}
+
+
+{#- Families that read the scores of people. -#}
+{% macro scored_segment_families() -%}
+    {%- set families = [] -%}
+    {%- for family in segment_families() if segment_family_part('scores', family) is not none -%}
         {%- do families.append(family) -%}
     {%- endfor -%}
     {{ return(families) }}

@@ -1,6 +1,6 @@
 -- One row per moment at which a person is looked at: what had added up strictly before it.
 -- Moments: each touchpoint, each conversion, just after each order, where the clock alone changes
--- a label, and now.
+-- a label, the first of each month, and now.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
@@ -316,6 +316,34 @@ boundary_moments as (
     {%- endfor %}
 ),
 
+-- The first of each month since the person was first seen: what models learn from.
+people_months as (
+    select
+        *,
+        {{ month_number(moment_of('first_seen_us')) }} as first_month,
+        {{ month_number(moment_of('as_of_us')) }} as last_month
+    from people
+),
+
+snapshot_months as (
+    select
+        user_key,
+        as_of_us,
+        from_us,
+        {{ explode_range('first_month + 1', 'last_month') }} as month_number
+    from people_months
+),
+
+snapshot_moments as (
+    select
+        user_key,
+        {{ microseconds(month_begin('month_number')) }} as at_us
+    from snapshot_months
+    where
+        {{ microseconds(month_begin('month_number')) }} < as_of_us
+        and {{ microseconds(month_begin('month_number')) }} >= from_us
+),
+
 moments as (
     select
         'touch' as moment_type,
@@ -348,6 +376,13 @@ moments as (
         at_us
     from boundary_moments
     group by user_key, at_us
+    union all
+    select
+        'snapshot' as moment_type,
+        {{ surrogate_key(['user_key', 'at_us']) }} as moment_id,
+        user_key,
+        at_us
+    from snapshot_moments
     union all
     select
         'now' as moment_type,

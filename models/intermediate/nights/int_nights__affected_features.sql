@@ -19,6 +19,18 @@ clock as (
     from {{ source('built', 'built_clock') }} as built_clock
 ),
 
+-- A month began: everybody is looked at.
+passed_months as (
+    select
+        identifiers.user_key,
+        clock.from_at
+    from {{ ref('int_identity__identifiers') }} as identifiers
+    cross join clock
+    where {{ month_number('clock.to_at') }} > {{ month_number('clock.from_at') }}
+    or clock.from_at = {{ month_begin(month_number('clock.from_at')) }}
+    group by identifiers.user_key, clock.from_at
+),
+
 -- What falls out of a sliding window, or passes a day at which a label changes.
 passed_orders as (
     select
@@ -102,7 +114,7 @@ affected as (
         from_at
     from affected_users
     {%- if none not in [sessions, orders] %}
-    {%- for part in ['orders', 'refunds', 'sessions', 'signals', 'first_sightings'] %}
+    {%- for part in ['months', 'orders', 'refunds', 'sessions', 'signals', 'first_sightings'] %}
     union all
     select
         user_key,
