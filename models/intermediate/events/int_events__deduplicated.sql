@@ -7,39 +7,43 @@
     on_schema_change='fail'
 ) }}
 {%- set tags = ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content'] %}
-with places as (
-    select
-        event_id,
-        received_at,
-        file_seq,
-        row_number
-    from {{ ref('int_events__landed') }}
+with landed as (
+    select * from {{ ref('int_events__landed') }}
     where {{ only_affected('event_id', 'int_events__changed', 'event_id') }}
 ),
 
--- Over the places alone: whole rows would be sorted with all that they hold.
-ranked as (
+-- Few events come more than once: only their rows are put in order.
+copied as (
+    select event_id
+    from landed
+    group by event_id
+    having count(*) > 1
+),
+
+copies as (
     select
-        places.*,
+        landed.file_seq,
+        landed.row_number,
         row_number() over (
-            partition by event_id
-            order by received_at nulls last, file_seq, row_number
+            partition by landed.event_id
+            order by landed.received_at nulls last, landed.file_seq, landed.row_number
         ) as copy_number,
-        count(*) over (partition by event_id) as copies_count
-    from places
+        count(*) over (partition by landed.event_id) as copies_count
+    from landed
+    inner join copied
+        on landed.event_id = copied.event_id
 ),
 
 first_copies as (
     select
         landed.*,
-        ranked.copies_count
-    from {{ ref('int_events__landed') }} as landed
-    inner join ranked
+        coalesce(copies.copies_count, 1) as copies_count
+    from landed
+    left join copies
         on
-            landed.event_id = ranked.event_id
-            and landed.file_seq = ranked.file_seq
-            and landed.row_number = ranked.row_number
-    where ranked.copy_number = 1
+            landed.file_seq = copies.file_seq
+            and landed.row_number = copies.row_number
+    where coalesce(copies.copy_number, 1) = 1
 ),
 
 with_people as (

@@ -1,19 +1,41 @@
 -- One row per attribution model x scope x conversion type x dimension x value x period: credited
 -- conversions and revenue with a 95 % interval, by a Poisson bootstrap over people.
 -- Each person is drawn as often as a digest of the person's key says, so that two runs draw alike.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='affected',
+    unique_key='period_started_on',
+    meta={'affected': 'int_nights__affected_periods'},
+    on_schema_change='fail'
+) }}
 {%- set models = attribution_models() %}
 {%- set replicates = var('bootstrap_replicates') %}
 {%- set is_refitted = attribution_element() == 'channel' %}
-with apportioned as (
+{%- set windows = attribution_windows() %}
+{%- set is_affected_month = only_affected(
+    'converted_month', 'int_nights__affected_periods', 'period_started_on'
+) %}
+with moments as (
     select
         *,
-        -- A conversion of nobody known is a person of its own_weights.
+        -- A conversion of nobody known is a person of its own.
         coalesce(user_key, conversion_id) as person,
         cast(date_trunc('month', converted_at) as date) as converted_month,
-        converted_at >= {{ as_of() }} - {{ days_interval(28) }} as is_in_last_28_days,
-        converted_at >= {{ as_of() }} - {{ days_interval(90) }} as is_in_last_90_days
+        {%- for window, days in windows.items() %}
+        converted_at >= {{ as_of() }} - {{ days_interval(days) }} as is_in_{{ window }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
     from {{ ref('int_attribution__apportioned') }}
     where attribution_scope in ('all', 'personalized')
+),
+
+apportioned as (
+    select * from moments
+    where
+        {%- for window in windows %}
+        is_in_{{ window }}
+        or
+        {%- endfor %} {{ is_affected_month }}
 ),
 
 people as (
@@ -94,27 +116,6 @@ of_replicates as (
         of_people.converted_month,
         of_people.is_in_last_28_days,
         of_people.is_in_last_90_days
-),
-
-stacked as (
-    {%- for model in models %}
-    select
-        '{{ model }}' as attribution_model,
-        replicate,
-        attribution_scope,
-        conversion_type,
-        channel,
-        tactic,
-        converted_month,
-        is_in_last_28_days,
-        is_in_last_90_days,
-        conversions_{{ model }} as conversions,
-        revenue_{{ model }} as revenue
-    from of_replicates
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
 ),
 {%- if is_refitted %}
 
@@ -265,91 +266,103 @@ shared_sets as (
 
 refitted as (
     select
-        'markov_1' as attribution_model,
+        'channel' as dimension,
+        replicate,
+        attribution_scope,
+        conversion_type,
+        channel as dimension_value,
+        converted_month,
+        is_in_last_28_days,
+        is_in_last_90_days,
+        sum(coalesce(conversions * credit, linear_conversions)) as conversions,
+        sum(coalesce(revenue * credit, linear_revenue)) as revenue
+    from shared_sets
+    group by
         replicate,
         attribution_scope,
         conversion_type,
         channel,
         converted_month,
         is_in_last_28_days,
-        is_in_last_90_days,
-        coalesce(conversions * credit, linear_conversions) as conversions,
-        coalesce(revenue * credit, linear_revenue) as revenue
-    from shared_sets
+        is_in_last_90_days
 ),
 {%- endif %}
 
-dimensioned as (
+-- The models stay side by side until the end: a row is one draw, not one draw of one model.
+of_values as (
+    {%- for dimension in ['channel', 'tactic'] %}
     select
-        attribution_model,
+        '{{ dimension }}' as dimension,
+        {{ dimension }} as dimension_value,
         replicate,
         attribution_scope,
         conversion_type,
-        'channel' as dimension,
-        channel as dimension_value,
         converted_month,
         is_in_last_28_days,
-        is_in_last_90_days,
-        conversions,
-        revenue
-    from stacked
-    {%- if is_refitted %}
-    where attribution_model <> 'markov_1' or replicate = 0
+        {%- for model in models %}
+        sum(conversions_{{ model }}) as conversions_{{ model }},
+        sum(revenue_{{ model }}) as revenue_{{ model }},
+        {%- endfor %}
+        is_in_last_90_days
+    from of_replicates
+    group by
+        {{ dimension }},
+        replicate,
+        attribution_scope,
+        conversion_type,
+        converted_month,
+        is_in_last_28_days,
+        is_in_last_90_days
+    {%- if not loop.last %}
     union all
-    select
-        attribution_model,
-        replicate,
-        attribution_scope,
-        conversion_type,
-        'channel' as dimension,
-        channel as dimension_value,
-        converted_month,
-        is_in_last_28_days,
-        is_in_last_90_days,
-        conversions,
-        revenue
-    from refitted
     {%- endif %}
-    union all
+    {%- endfor %}
+),
+
+dimensioned as (
+    {%- if is_refitted %}
     select
-        attribution_model,
-        replicate,
-        attribution_scope,
-        conversion_type,
-        'tactic' as dimension,
-        tactic as dimension_value,
-        converted_month,
-        is_in_last_28_days,
-        is_in_last_90_days,
-        conversions,
-        revenue
-    from stacked
+        of_values.* replace (
+            {%- for measure in ['conversions', 'revenue'] %}
+            coalesce(refitted.{{ measure }}, of_values.{{ measure }}_markov_1)
+                as {{ measure }}_markov_1
+            {%- if not loop.last %},{% endif %}
+            {%- endfor %}
+        )
+    from of_values
+    left join refitted
+        on
+            of_values.dimension = refitted.dimension
+            and of_values.dimension_value = refitted.dimension_value
+            and of_values.replicate = refitted.replicate
+            and of_values.attribution_scope = refitted.attribution_scope
+            and of_values.conversion_type = refitted.conversion_type
+            and of_values.converted_month = refitted.converted_month
+            and of_values.is_in_last_28_days = refitted.is_in_last_28_days
+            and of_values.is_in_last_90_days = refitted.is_in_last_90_days
+    {%- else %}
+    select * from of_values
+    {%- endif %}
 ),
 
 of_periods as (
-    {%- set keys = (
-        'attribution_model, attribution_scope, conversion_type, dimension, dimension_value'
-    ) %}
-    {%- for period, first_day, condition in [
-        ('month', 'converted_month', 'true'),
-        (
-            'last_28_days',
-            'cast(' ~ as_of() ~ ' - ' ~ days_interval(28) ~ ' as date)',
-            'is_in_last_28_days',
-        ),
-        (
-            'last_90_days',
-            'cast(' ~ as_of() ~ ' - ' ~ days_interval(90) ~ ' as date)',
-            'is_in_last_90_days',
-        ),
-    ] %}
+    {%- set keys = 'attribution_scope, conversion_type, dimension, dimension_value' %}
+    {%- for period in ['month'] + windows | list %}
+    {%- if period == 'month' %}
+        {%- set first_day, condition = 'converted_month', is_affected_month %}
+    {%- else %}
+        {%- set first_day = attribution_window_started_on(windows[period]) %}
+        {%- set condition = 'is_in_' ~ period %}
+    {%- endif %}
     select
         {{ keys }},
         '{{ period }}' as period,
         {{ first_day }} as period_started_on,
-        replicate,
-        sum(conversions) as conversions,
-        sum(revenue) as revenue
+        {%- for model in models %}
+        sum(conversions_{{ model }}) as conversions_{{ model }},
+        sum(revenue_{{ model }}) as revenue_{{ model }},
+        {%- endfor %}
+        replicate
     from dimensioned
     where {{ condition }}
     group by {{ keys }}, {{ first_day }}, replicate
@@ -371,21 +384,21 @@ happened as (
 -- A replicate that drew nobody of a row has 0 there.
 drawn as (
     select
-        happened.attribution_model,
         happened.attribution_scope,
         happened.conversion_type,
         happened.dimension,
         happened.dimension_value,
         happened.period,
-        happened.period_started_on,
-        coalesce(of_periods.conversions, 0e0) as conversions,
-        coalesce(of_periods.revenue, 0e0) as revenue
+        {%- for model in models %}
+        coalesce(of_periods.conversions_{{ model }}, 0e0) as conversions_{{ model }},
+        coalesce(of_periods.revenue_{{ model }}, 0e0) as revenue_{{ model }},
+        {%- endfor %}
+        happened.period_started_on
     from happened
     cross join numbers
     left join of_periods
         on
-            happened.attribution_model = of_periods.attribution_model
-            and happened.attribution_scope = of_periods.attribution_scope
+            happened.attribution_scope = of_periods.attribution_scope
             and happened.conversion_type = of_periods.conversion_type
             and happened.dimension = of_periods.dimension
             and happened.dimension_value = of_periods.dimension_value
@@ -396,63 +409,71 @@ drawn as (
 
 spread as (
     select
-        attribution_model,
-        attribution_scope,
-        conversion_type,
-        dimension,
-        dimension_value,
+        {{ keys }},
         period,
+        {%- for model in models %}
         {%- for measure in ['conversions', 'revenue'] %}
-        percentile_cont(0.025) within group (order by {{ measure }}) as {{ measure }}_ci_low,
-        percentile_cont(0.975) within group (order by {{ measure }}) as {{ measure }}_ci_high,
+        percentile_cont(0.025) within group (order by {{ measure }}_{{ model }})
+            as {{ measure }}_ci_low_{{ model }},
+        percentile_cont(0.975) within group (order by {{ measure }}_{{ model }})
+            as {{ measure }}_ci_high_{{ model }},
+        {%- endfor %}
         {%- endfor %}
         period_started_on
     from drawn
-    group by
-        attribution_model,
-        attribution_scope,
-        conversion_type,
-        dimension,
-        dimension_value,
-        period,
-        period_started_on
+    group by {{ keys }}, period, period_started_on
 ),
 
-final as (
+with_spread as (
     select
-        ---------- keys
-        happened.attribution_model,
-        happened.attribution_scope,
-        happened.conversion_type,
-        happened.dimension,
-        happened.dimension_value,
-        happened.period,
-        happened.period_started_on,
-        ---------- numbers
-        happened.conversions,
-        spread.conversions_ci_low,
-        spread.conversions_ci_high,
-        happened.revenue,
-        spread.revenue_ci_low,
-        spread.revenue_ci_high,
-        ---------- booleans
-        happened.attribution_model in ('markov_2', 'markov_3', 'shapley', 'leave_one_out')
-        or (
-            happened.attribution_model = 'markov_1'
-            {%- if is_refitted %}
-            and happened.dimension <> 'channel'
-            {%- endif %}
-        ) as is_conditional
+        {%- for model in models %}
+        {%- for measure in ['conversions', 'revenue'] %}
+        spread.{{ measure }}_ci_low_{{ model }},
+        spread.{{ measure }}_ci_high_{{ model }},
+        {%- endfor %}
+        {%- endfor %}
+        happened.*
     from happened
     inner join spread
         on
-            happened.attribution_model = spread.attribution_model
-            and happened.attribution_scope = spread.attribution_scope
+            happened.attribution_scope = spread.attribution_scope
             and happened.conversion_type = spread.conversion_type
             and happened.dimension = spread.dimension
             and happened.dimension_value = spread.dimension_value
             and happened.period = spread.period
             and happened.period_started_on = spread.period_started_on
+),
+
+final as (
+    {%- for model in models %}
+    select
+        ---------- keys
+        '{{ model }}' as attribution_model,
+        attribution_scope,
+        conversion_type,
+        dimension,
+        dimension_value,
+        period,
+        period_started_on,
+        ---------- numbers
+        conversions_{{ model }} as conversions,
+        conversions_ci_low_{{ model }} as conversions_ci_low,
+        conversions_ci_high_{{ model }} as conversions_ci_high,
+        revenue_{{ model }} as revenue,
+        revenue_ci_low_{{ model }} as revenue_ci_low,
+        revenue_ci_high_{{ model }} as revenue_ci_high,
+        ---------- booleans
+        {%- if model == 'markov_1' and is_refitted %}
+        dimension <> 'channel' as is_conditional
+        {%- else %}
+        {{ model in ['markov_1', 'markov_2', 'markov_3', 'shapley', 'leave_one_out'] }}
+            as is_conditional
+        {%- endif %}
+    from with_spread
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 )
 
 select * from final

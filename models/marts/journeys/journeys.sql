@@ -11,7 +11,7 @@ with journeys as (
     where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
-journey_touchpoints as (
+described as (
     select
         journey_touchpoints.journey_id,
         journey_touchpoints.touch_number,
@@ -25,10 +25,36 @@ journey_touchpoints as (
         ) }}
 ),
 
+channels_in_use as (
+    select distinct channel from described
+),
+
+channels as (
+    select
+        channel,
+        row_number() over (order by channel) as channel_code
+    from channels_in_use
+),
+
+channel_names as (
+    select {{ ordered_list('channel', 'channel_code') }} as names
+    from channels
+),
+
+journey_touchpoints as (
+    select
+        described.journey_id,
+        described.touch_number,
+        channels.channel_code
+    from described
+    inner join channels
+        on described.channel = channels.channel
+),
+
 paths as (
     select
         journey_id,
-        {{ ordered_list('channel', 'touch_number') }} as path
+        {{ ordered_codes('channel_code', 'touch_number') }} as path
     from journey_touchpoints
     group by journey_id
 ),
@@ -36,16 +62,16 @@ paths as (
 first_occurrences as (
     select
         journey_id,
-        channel,
+        channel_code,
         min(touch_number) as touch_number
     from journey_touchpoints
-    group by journey_id, channel
+    group by journey_id, channel_code
 ),
 
 unique_paths as (
     select
         journey_id,
-        {{ ordered_list('channel', 'touch_number') }} as path_unique
+        {{ ordered_codes('channel_code', 'touch_number') }} as path_unique
     from first_occurrences
     group by journey_id
 ),
@@ -56,8 +82,8 @@ final as (
         journeys.user_key,
         journeys.conversion_id,
         journeys.conversion_type,
-        paths.path,
-        unique_paths.path_unique,
+        {{ named_codes('paths.path', 'channel_names.names') }} as path,
+        {{ named_codes('unique_paths.path_unique', 'channel_names.names') }} as path_unique,
         journeys.touch_count,
         journeys.days_to_conversion,
         journeys.is_converted,
@@ -65,6 +91,7 @@ final as (
         journeys.started_at,
         journeys.ended_at
     from journeys
+    cross join channel_names
     left join paths
         on journeys.journey_id = paths.journey_id
     left join unique_paths
