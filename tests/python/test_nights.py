@@ -31,6 +31,10 @@ NIGHTS = (20, 33, 34, 52, 100, 131)
 QUIET = 2
 # Refunds of one night come under a name that nobody knew until a later one: quarantined, then read.
 RENAMED, KNOWN = 1, 3
+VISITS = (
+    *("page_viewed", "page_viewed", "page_viewed", "product_viewed", "search_performed"),
+    *("added_to_cart", "checkout_started", "signed_up"),
+)
 POPULATIONS = 50
 SEEDS = range(int(os.environ.get("APPORTION_SOAK", "1")))
 # What is about the run itself, not about the data.
@@ -64,7 +68,9 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
         event = {"event_id": f"{name}-e{number}", "occurred_at": moment()}
         kind = dice.random()
         if kind < 0.5:
-            event |= {"event_name": "page_viewed", "anonymous_id": person["device"]}
+            event |= {"event_name": dice.choice(VISITS), "anonymous_id": person["device"]}
+            if dice.random() < 0.5:
+                event["device_type"] = dice.choice(["mobile", "desktop", "tablet", "tv"])
             if dice.random() < 0.4:
                 event |= {"utm_source": dice.choice(["google", "newsletter"]), "utm_medium": "cpc"}
             if dice.random() < 0.2:
@@ -89,7 +95,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
                 "user_id": person["user_id"],
                 "campaign_id": f"{name}-mailing",
             }
-        if event["event_name"] == "page_viewed" and dice.random() < 0.15:
+        if event["event_name"] in VISITS and dice.random() < 0.15:
             # The source says which visit it is of, days apart or not.
             event["session_id"] = f"{person['device']}-s{dice.randrange(3)}"
         rows.append(("events", event))
@@ -112,6 +118,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "revenue": f"{dice.randrange(1, 9000) / 100:.2f}",
             "currency": dice.choice(["USD", "USD", "EUR"]),
             "status": "paid",
+            "coupon_code": dice.choice(["SPRING", None]),
             **dice.choice([{"user_id": person["user_id"]}, {"email": person["email"]}, {}]),
         }
         rows.append(("orders", order))
@@ -160,7 +167,9 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
     for _ in range(8):
         person = dice.choice(people)
         consent = {
-            "purpose": dice.choice(["analytics", "analytics", "personalization", "advertising"]),
+            "purpose": dice.choice(
+                ["analytics", "analytics", "personalization", "advertising", "psychographic"]
+            ),
             "is_granted": dice.random() < 0.6,
             "changed_at": moment(),
             "jurisdiction": dice.choice(["EU", "DE-BY", "US-CA", "elsewhere"]),
@@ -173,6 +182,13 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             ),
         }
         rows.append(("consents", {k: v for k, v in consent.items() if v != "elsewhere"}))
+    for number in range(6):
+        attribute = {
+            "attribute": dice.choice(["interest", "values", "urbanity"]),
+            "value": f"v{number}",
+            "observed_at": dice.choice([moment(), moment(), None]),
+        }
+        rows.append(("profile_attributes", attribute | {"user_id": dice.choice(people)["user_id"]}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
         {
@@ -197,11 +213,12 @@ def happened_on(row: dict) -> float:
         "refunded_at",
         "converted_at",
         "changed_at",
+        "observed_at",
     )
     days = [
         (dt.datetime.fromisoformat(row[name]) - START) / dt.timedelta(days=1)
         for name in (*moments, "created_at", "updated_at")
-        if name in row
+        if row.get(name) is not None
     ]
     return max(days, default=0)
 
