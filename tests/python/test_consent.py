@@ -1,4 +1,4 @@
-"""Consent: by purpose and moment, by the event, the person's record, the law, or what is assumed."""
+"""Consent: by purpose and moment; the event, the person, the law, or what is assumed, in turn."""
 
 from __future__ import annotations
 
