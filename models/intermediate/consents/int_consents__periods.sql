@@ -1,8 +1,11 @@
--- One row per person with a consent on record x purpose x stretch of time in which one answer holds.
+-- One row per person with a consent on record x purpose x stretch of time in which one answer
+-- holds.
 -- Before the first answer the law of the person's jurisdiction holds (var consent_default); the
 -- stretches of a purpose leave no gap.
 {%- set beginning = "timestamp '0001-01-01'" %}
 {%- set end = "timestamp '9999-12-31'" %}
+{%- set opt_in = "('" ~ var('consent_default').opt_in | join("', '") ~ "')" %}
+{%- set opt_out = "('" ~ var('consent_default').opt_out | join("', '") ~ "')" %}
 with consents as (
     select * from {{ ref('stg_landing__consents') }}
     where changed_at < {{ as_of() }}
@@ -86,9 +89,9 @@ final as (
         coalesce(
             steps.is_granted,
             case
-                when people.jurisdiction in ('{{ var("consent_default").opt_in | join("', '") }}')
+                when people.jurisdiction in {{ opt_in }}
                     then false
-                when people.jurisdiction in ('{{ var("consent_default").opt_out | join("', '") }}')
+                when people.jurisdiction in {{ opt_out }}
                     then true
             end
         ) as is_given,
