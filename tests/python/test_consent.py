@@ -1,4 +1,4 @@
-"""Consent: by purpose and moment, by the event, the person's record, the law, or what is assumed."""
+"""Consent by purpose and moment: the event says it, a record, the law, or it is assumed."""
 
 from __future__ import annotations
 
