@@ -180,7 +180,7 @@ def _accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
         )
         execute(
             "create or replace temp table going as select min(people.request_id) as request_id,"
-            " people.user_key, cast(uuid() as varchar) as erased_key from people"
+            " people.user_key, identifier_hash(people.user_key) as erased_key from people"
             f" where people.request_id in ({_OPEN}) and not people.is_shared"
             " and people.user_key is not null group by people.user_key"
         )
@@ -199,7 +199,7 @@ def _accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
             " from intermediate.int_identity__stints as stints inner join going using (user_key)"
         )
         execute(
-            "insert into ops.tombstones select request_id, request_id, kind, hashed, null, null"
+            "insert into ops.tombstones select hashed, request_id, kind, hashed, null, null"
             f" from people where request_id in ({_OPEN}) and user_key is null"
         )
         _clear(connection)
