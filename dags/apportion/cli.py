@@ -86,6 +86,21 @@ def run(
 
 
 @app.command()
+def train(data: Data = None, verbose: Verbose = False) -> None:
+    """Fit and learn anew, from what the last night left: thresholds, weights, clusters, models."""
+    from apportion import lock, runner
+    from apportion.night import TRAINING, Night
+
+    night = Night(Settings.resolve(data))
+    if not night.settings.warehouse.exists():
+        raise UsageError(f"there is no warehouse in {night.settings.data}", "apportion run")
+    with lock.hold(night.settings, night.run_id):
+        for step in TRAINING:
+            for line in runner.run_step(night, step).split("; "):
+                typer.echo(line)
+
+
+@app.command()
 def status(data: Data = None, verbose: Verbose = False) -> None:
     """Show the last nights, step by step, what is published, and who holds the warehouse."""
     from apportion import status as module

@@ -68,3 +68,9 @@ PRIVACY_STEPS = (
     Step("purge", "privacy", "purge"),
 )
 """A night that also works the requests of people; see `apportion.privacy`."""
+
+# The weekly training: over what the last night left, valid from the moment it is judged as of.
+TRAINING = (
+    Step("fit", "fit", "fit"),
+    Step("learn_segments", "segments_ml.train", "train"),
+)
