@@ -219,7 +219,6 @@ def keep_out(night: Night) -> str:
 
 def _unswept(settings: Settings) -> bool:
     with warehouse.connect(settings.warehouse) as connection:
-        ledger.prepare(connection, settings)
         return connection.execute(
             "select exists (from ops.tombstones) and exists ("
             "select file_seq, sha256 from raw._files"
