@@ -200,6 +200,27 @@ def rollback(
 
 
 @app.command()
+def report(
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any that is free.")] = 8090,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Open the report of the published version in the browser, and say where it is."""
+    from apportion.report import reading
+
+    settings = Settings.resolve(data)
+    page = reading.page(settings)
+    if serve:
+        reading.serve(page, port)
+        return
+    typer.echo(str(page))
+    reading.open_in_browser(page)
+
+
+@app.command()
 def simulate(
     users: Annotated[int, typer.Option(help="People.")] = 2000,
     days: Annotated[int, typer.Option(help="Days of history, at least 14.")] = 90,
