@@ -68,6 +68,7 @@ class Dataset:
         name: name of the landing subfolder and of the raw table.
         columns: the contract's columns, in its order.
         one_of: columns of which a row needs at least one; empty: no such rule.
+        amounts: (JSON column, name in it) of what must be an amount where it is given.
         key: column that is made from the row (md5) where a row has none; empty: none is made.
         is_events: its rows are events of a source system, see macros/events/event_sources.sql.
     """
@@ -75,6 +76,7 @@ class Dataset:
     name: str
     columns: tuple[Column, ...]
     one_of: tuple[str, ...] = ()
+    amounts: tuple[tuple[str, str], ...] = ()
     key: str = ""
     is_events: bool = False
 
@@ -123,6 +125,8 @@ DATASETS = {
                 "channel context:json traits:json properties:json"
             ),
             one_of=("timestamp", "original_timestamp", "received_at"),
+            # `value` may be anything: what a filter was set to, for one.
+            amounts=(("properties", "revenue"), ("properties", "total")),
             key="message_id",
             is_events=True,
         ),

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow
 
 from apportion import casts, csv_lines, lines
-from apportion.datasets import NOUNS, Column, Dataset
+from apportion.datasets import NOUNS, SQL_TYPES, Column, Dataset
 from apportion.lines import Unreadable, glob_free
 from apportion.warehouse import identifier, literal
 
@@ -274,6 +274,7 @@ class Typed:
                 f"case when coalesce({', '.join(present)}) is null"
                 f" then {literal('one of ' + ', '.join(dataset.one_of) + ' is needed')} end"
             )
+        reasons += [_amount_reason(column, name) for column, name in dataset.amounts]
         columns = [identifier(column.name) for column in dataset.columns]
         final = list(columns)
         if dataset.key:
@@ -333,6 +334,16 @@ class Typed:
                 f" 1970-01-01 and tomorrow'"
             )
         return f"case {' '.join(cases)} end"
+
+
+def _amount_reason(column: str, name: str) -> str:
+    """SQL of what is wrong with an amount within a JSON column; null where nothing is."""
+    text = f"json_extract_string({identifier(column)}, {literal(f'$.{name}')})"
+    return (
+        f"case when {text} <> '' and try_cast({text} as {SQL_TYPES['money']}) is null"
+        f" then {literal(f'{column}.{name}: ')} || chr(39) || left({text}, 100)"
+        f" || {literal(chr(39) + ' is not ' + NOUNS['money'])} end"
+    )
 
 
 def _extra(sources: Sequence[Source]) -> str:

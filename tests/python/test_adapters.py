@@ -249,6 +249,24 @@ def test_every_row_is_loaded(query: Query) -> None:
     ]  # fmt: skip
 
 
+def test_an_amount_that_is_none_is_quarantined_not_lost(tmp_path: Path) -> None:
+    call = {"type": "track", "event": "Order Completed", "timestamp": "2026-01-01T10:00:00Z"}
+    properties = [{"revenue": "12,50 EUR"}, {"total": True}, {"revenue": ""}, {"value": "red"}]
+    file = tmp_path / "landing" / "segment" / "a.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(json.dumps(call | {"properties": each}) + "\n" for each in properties))
+    settings = Settings.resolve(tmp_path / "data", tmp_path / "landing")
+    load.load(Night(settings))
+    with connect(settings.warehouse, read_only=True) as connection:
+        assert connection.execute(
+            "select line, reason from raw._quarantine order by line"
+        ).fetchall() == [
+            (1, "properties.revenue: '12,50 EUR' is not an amount (at most 14 digits before the"
+                " point)"),
+            (2, "properties.total: 'true' is not an amount (at most 14 digits before the point)"),
+        ]  # fmt: skip
+
+
 def test_the_lists_of_event_sources_are_one() -> None:
     listed = (PROJECT / "macros" / "events" / "event_sources.sql").read_text()
     of_python = [dataset.name for dataset in DATASETS.values() if dataset.is_events]

@@ -11,12 +11,22 @@ with journeys as (
     where {{ only_affected('journey_id', 'int_nights__affected_journeys', 'journey_id') }}
 ),
 
-touchpoints as (
-    select * from {{ ref('int_touchpoints__collapsed') }}
+described as (
+    select
+        journey_touchpoints.journey_id,
+        journey_touchpoints.touch_number,
+        touchpoints.channel
+    from {{ ref('int_journeys__touchpoints') }} as journey_touchpoints
+    inner join {{ ref('int_touchpoints__collapsed') }} as touchpoints
+        on journey_touchpoints.touchpoint_id = touchpoints.touchpoint_id
+    where
+        {{ only_affected(
+            'journey_touchpoints.journey_id', 'int_nights__affected_journeys', 'journey_id'
+        ) }}
 ),
 
 channels_in_use as (
-    select distinct channel from touchpoints
+    select distinct channel from described
 ),
 
 channels as (
@@ -33,18 +43,12 @@ channel_names as (
 
 journey_touchpoints as (
     select
-        journey_touchpoints.journey_id,
-        journey_touchpoints.touch_number,
+        described.journey_id,
+        described.touch_number,
         channels.channel_code
-    from {{ ref('int_journeys__touchpoints') }} as journey_touchpoints
-    inner join touchpoints
-        on journey_touchpoints.touchpoint_id = touchpoints.touchpoint_id
+    from described
     inner join channels
-        on touchpoints.channel = channels.channel
-    where
-        {{ only_affected(
-            'journey_touchpoints.journey_id', 'int_nights__affected_journeys', 'journey_id'
-        ) }}
+        on described.channel = channels.channel
 ),
 
 paths as (
