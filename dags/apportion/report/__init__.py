@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import warehouse
+from apportion import logs, warehouse
 from apportion.report import findings
 from apportion.report.contents import CARDS, DATASETS, PAGES, Dataset
 
@@ -100,10 +100,16 @@ def _read(
     """The rows of a dataset by column: texts as codes into a list of values, numbers rounded."""
     absent = [table for table in dataset.tables if table not in tables]
     if absent:
-        says = f"This published file has no table {' and no table '.join(absent)}."
-        return {"rows": 0, "columns": {}, "kinds": {}, "missing": f"{says} {dataset.missing}"}
+        says = f"This published file has no table {', '.join(absent)}: it cannot be shown."
+        return {"rows": 0, "columns": {}, "kinds": {}, "missing": says}
     used = {name: value for name, value in variables.items() if f"${name}" in dataset.query}
-    cursor = connection.execute(dataset.query, used)
+    try:
+        cursor = connection.execute(dataset.query, used)
+    except duckdb.BinderException as error:
+        # A table of another version of the project; the page says so, and the log.
+        says = f"{', '.join(dataset.tables)}: {str(error).splitlines()[0]}"
+        logs.LOGGER.warning(logs.line(report_without=dataset.name, reason=says))
+        return {"rows": 0, "columns": {}, "kinds": {}, "missing": f"It cannot be shown. {says}"}
     names = [column[0] for column in cursor.description]
     rows = cursor.fetchall()
     kinds = dataset.measures

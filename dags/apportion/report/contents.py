@@ -461,8 +461,8 @@ DATASETS = (
                 count(*) as people
             from segment_memberships
             inner join ends
-                on valid_from < least(ended_at, $as_of)
-                and coalesce(valid_to, 'infinity') >= least(ended_at, $as_of)
+                on valid_from <= least(ended_at, $as_of)
+                and coalesce(valid_to, 'infinity') > least(ended_at, $as_of)
             group by all
             order by day, segment_family, segment
         """,
@@ -473,21 +473,21 @@ DATASETS = (
         name="changes",
         tables=("segment_memberships",),
         query="""
-            with memberships as (
-                select *, lag(segment) over (
-                    partition by user_key, segment_family order by valid_from
-                ) as from_segment
-                from segment_memberships
-            )
-            select segment_family, from_segment, segment as to_segment, count(*) as people
-            from memberships
-            where from_segment <> segment and valid_from > $as_of - interval 90 day
+            select
+                earlier.segment_family, earlier.segment as from_segment,
+                present.segment as to_segment, count(*) as people
+            from segment_memberships as earlier
+            inner join segment_memberships as present using (user_key, segment_family)
+            where
+                present.is_current and present.segment <> earlier.segment
+                and earlier.valid_from <= $as_of - interval 90 day
+                and coalesce(earlier.valid_to, 'infinity') > $as_of - interval 90 day
             group by all
             having count(*) >= $min_people
             order by all
         """,
         measures={"people": "count"},
-        missing="In the last 90 days of the data too few people changed a segment to show it.",
+        missing="Too few people are in another segment than 90 days before to show it.",
     ),
     Dataset(
         name="personas",
@@ -512,7 +512,25 @@ DATASETS = (
         },
         missing="No segment has enough people to be described.",
     ),
-    _rows("segment_quality", "Clusters and their quality have not been fitted."),
+    _rows("segment_quality", "No night has described the segments yet."),
+    _rows("cluster_comparison", "No clusters were fitted: there are too few people."),
+    _rows("segment_lift", "Which family matters was not tested: there are too few journeys."),
+    Dataset(
+        name="segment_model_cards",
+        tables=("segment_model_cards",),
+        query=f"""
+            select
+                segment_family, version, trained_as_of, algorithm, outcome, outcome_days,
+                rows_learned, rows_held_back, roc_auc, baseline_roc_auc, brier, calibration_error,
+                is_promoted, is_champion, is_stale, remark
+            from segment_model_cards
+            order by segment_family, version desc
+            limit {ROWS}
+        """,
+        measures=None,
+        missing="No predictive model has been trained.",
+    ),
+    _rows("privacy_audit_log", "Nothing was erased, exported or kept out for want of consent."),
     _rows("attribute_importance", "Which attributes matter has not been tested."),
     _rows("attribution_model_quality", "No model could be judged: there are too few journeys."),
     Dataset(
@@ -711,13 +729,13 @@ DATASETS = (
                 channel, touch_type, count(*) as touches,
                 count(*) filter (where campaign_id is null) as without_campaign
             from touchpoints
-            where not is_direct
+            where is_paid or touch_type = 'delivery'
             group by all
             having count(*) filter (where campaign_id is null) > 0
             order by all
         """,
         measures={"touches": "count", "without_campaign": "count"},
-        missing="Every touch that is not direct names its campaign.",
+        missing="Every paid touch and every delivery names its campaign.",
     ),
 )
 
@@ -927,7 +945,7 @@ CARDS = (
     Card(
         "changes",
         "segments",
-        "Who moved where in 90 days",
+        "From the segment of 90 days ago to the present one",
         "changes",
         "heat",
         ("from_segment", "to_segment"),
@@ -950,6 +968,24 @@ CARDS = (
         },
     ),
     Card("segment_quality", "segments", "Quality and stability", "segment_quality", "rows", ()),
+    Card(
+        "clusters",
+        "segments",
+        "Ways to cluster that were compared",
+        "cluster_comparison",
+        "rows",
+        (),
+    ),
+    Card(
+        "family_lift",
+        "segments",
+        "Which family helps to foretell conversions",
+        "segment_lift",
+        "rows",
+        (),
+        note="Lift: how much the log loss falls when the family is known, with its interval.",
+    ),
+    Card("model_cards", "segments", "Model cards", "segment_model_cards", "rows", ()),
     Card("importance", "segments", "Attributes that matter", "attribute_importance", "rows", ()),
     Card(
         "model_quality",
@@ -1094,11 +1130,12 @@ CARDS = (
     ),
     Card("failed_checks", "quality", "Checks that failed", "failed_checks", "rows", ()),
     Card("freshness", "quality", "Freshness", "freshness", "rows", ()),
+    Card("privacy", "quality", "Privacy: what was done", "privacy_audit_log", "rows", ()),
     Card("schema_changes", "quality", "Changes of columns", "schema_changes", "rows", ()),
     Card(
         "unmatched",
         "quality",
-        "Touches without a campaign",
+        "Paid touches and deliveries without a campaign",
         "unmatched",
         "bar",
         ("channel",),

@@ -38,8 +38,11 @@ def find(
         absent = [table for table in needs if table not in tables]
         if absent:
             found.append(f"This published file has no table {absent[0]}.")
-        else:
+            continue
+        try:
             found.append(finding(connection, facts))
+        except duckdb.BinderException as error:
+            found.append(f"{needs[0]}: {str(error).splitlines()[0]}")
     return found
 
 

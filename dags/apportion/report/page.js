@@ -22,6 +22,8 @@
         attribution_model: "Model", attribution_scope: "Scope", conversion_type: "Conversion type",
         segment_family: "Segment family", compared_model: "Compared with", date_basis: "Date of",
     };
+    // Of a table shown as it is, the first of these columns is counted in its sentence.
+    const STATES = ["status", "severity", "is_significant", "change_type", "is_published", "is_champion", "test"];
     const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a900",
         "#8a6fd1", "#7a8794", "#a05a2c", "#2ca6a4", "#d6456b", "#5c8a00", "#4b63c9", "#c49bd9",
         "#8f7a4a", "#3d7f6f"];
@@ -29,8 +31,9 @@
     const BARS = 20;
 
     const label = name => LABELS[name]
+        || (name === "default_model" && settings.default_attribution_model)
         || (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ")
-            .replace(" ci low", ", low").replace(" ci high", ", high").replace(/clv/i, "lifetime value");
+            .replace(" ci low", ", low").replace(" ci high", ", high").replace(/clv/i, "lifetime value").replace(/^(auc|roas|cpa|psi|ari|f1)$/i, s => s.toUpperCase());
     const escaped = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;")
         .replaceAll(">", "&gt;");
     const style = name => getComputedStyle(root).getPropertyValue(name).trim();
@@ -250,7 +253,7 @@
         const name = (row, column = first) => `\u2068${row[column]}\u2069`;
         const what = value ? label(value).toLowerCase() : "";
         const sum = list => list.reduce((total, row) => total + (row[value] || 0), 0);
-        const isSum = !(value in card.ratios) && card.is_summed;
+        const isSum = !(value in card.ratios) && card.is_summed && rows.every(row => !(row[value] < 0));
         const known = rows.filter(row => row[value] !== null && row[value] !== undefined)
             .sort((x, y) => y[value] - x[value]);
         if (card.chart === "sankey") known.sort((x, y) => (x.to_channel === "later touches") - (y.to_channel === "later touches"));
@@ -259,7 +262,13 @@
         const sorted = named.length ? named : known;
         const within = row => card.interval && row[`${value}_ci_low`] !== null
             ? ` (95 % interval ${say(row, `${value}_ci_low`)} to ${say(row, `${value}_ci_high`)})` : "";
-        if (card.chart === "rows") return `${rows.length.toLocaleString("en")} ${rows.length === 1 ? "row" : "rows"}.`;
+        if (card.chart === "rows") {
+            const all = `${rows.length.toLocaleString("en")} ${rows.length === 1 ? "row" : "rows"}`;
+            const state = STATES.find(column => table.texts.includes(column));
+            if (!state) return `${all}.`;
+            const counts = unique(rows, state).map(one => `${rows.filter(row => row[state] === one).length} ${one}`);
+            return `${all}; ${label(state).toLowerCase()}: ${counts.join(", ")}.`;
+        }
         if (card.chart === "compare") {
             const moved = rows.filter(row => row.percent_change !== null)
                 .sort((x, y) => Math.abs(y.model - y.compared_with) - Math.abs(x.model - x.compared_with))[0];
@@ -284,9 +293,9 @@
                 + `${written(sum(now), kindOf(card, value))} ${what}.`;
         }
         if (card.chart === "heat") {
-            let says = `The highest ${what}: ${name(top)} and ${name(top, second)} with ${say(top)}${within(top)}`;
+            let says = `${isSum ? "The most" : "The highest"} ${what}: ${name(top)} and ${name(top, second)} with ${say(top)}${within(top)}`;
             const low = sorted[sorted.length - 1];
-            if (low !== top) says += `; the lowest: ${name(low)} and ${name(low, second)} with ${say(low)}${within(low)}`;
+            if (low !== top) says += `; the ${isSum ? "least" : "lowest"}: ${name(low)} and ${name(low, second)} with ${say(low)}${within(low)}`;
             if (value !== "lift") return `${says}.`;
             const sure = rows.filter(isSure).length;
             if (!sure) return `None of the ${rows.length} differences is beyond chance.`;
@@ -306,6 +315,11 @@
         if (card.chart === "sankey") {
             return `The most frequent move: from ${name(top, "from_channel")} to ${name(top, "to_channel")}, `
                 + `${say(top)} journeys at touch ${top.step}.`;
+        }
+        if (card.chart === "column" && second) {
+            const last = rows[rows.length - 1][first];
+            return `Latest, ${name(rows[rows.length - 1])}: `
+                + `${rows.filter(row => row[first] === last).map(row => `${say(row)} ${row[second]}`).join(", ")}.`;
         }
         if (second) {
             const spread = new Map();
