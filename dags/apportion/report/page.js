@@ -232,7 +232,9 @@
         }
         const rows = grouped(card, matching(card, state));
         if (!card.in_order) {
-            rows.sort((x, y) => (y[value] ?? -Infinity) - (x[value] ?? -Infinity));
+            const [axis] = card.by;
+            rows.sort((x, y) => RESIDUAL.has(x[axis]) - RESIDUAL.has(y[axis])
+                || (y[value] ?? -Infinity) - (x[value] ?? -Infinity));
         }
         const numbers = [...new Set([...card.values, ...card.shown, ...Object.keys(card.ratios)])];
         return {names: [...card.by, ...numbers], texts: card.by, rows, value};
@@ -270,11 +272,14 @@
             return `${all}; ${label(state).toLowerCase()}: ${counts.join(", ")}.`;
         }
         if (card.chart === "compare") {
-            const moved = rows.filter(row => row.percent_change !== null)
+            const moved = [...rows]
                 .sort((x, y) => Math.abs(y.model - y.compared_with) - Math.abs(x.model - x.compared_with))[0];
             if (table.models[0] === table.models[1]) return "Choose two different models to compare them.";
             if (!moved || Math.abs(moved.model - moved.compared_with) < 1e-6) {
                 return `${table.models[0]} and ${table.models[1]} give every ${label(first).toLowerCase()} the same.`;
+            }
+            if (moved.percent_change === null) {
+                return `${table.models[0]} gives ${name(moved)} ${say(moved, "model")} ${what}, ${table.models[1]} none.`;
             }
             const change = written(Math.abs(moved.percent_change), "percent");
             return `${table.models[0]} gives ${name(moved)} ${change} ${moved.percent_change < 0 ? "less" : "more"} `
@@ -350,7 +355,9 @@
         const size = narrow() ? 14 : 32;
         return values.map(text => {
             const letters = [...String(text)];
-            const cut = letters.length > size ? `${letters.slice(0, size - 1).join("")}\u2026` : String(text);
+            // Names often differ in their last letters alone.
+            const cut = letters.length <= size ? String(text)
+                : `${letters.slice(0, Math.ceil(size / 2) - 1).join("")}\u2026${letters.slice(-Math.floor(size / 2)).join("")}`;
             return escaped(`\u2068${cut}\u2069`);
         });
     }
