@@ -215,6 +215,27 @@ def rollback(
 
 
 @app.command()
+def report(
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any that is free.")] = 8090,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Open the report of the published version in the browser, and say where it is."""
+    from apportion.report import reading
+
+    settings = Settings.resolve(data)
+    page = reading.page(settings)
+    if serve:
+        reading.serve(page, port)
+        return
+    typer.echo(str(page))
+    reading.open_in_browser(page)
+
+
+@app.command()
 def erase(
     user_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
     email: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,

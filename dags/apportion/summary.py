@@ -9,7 +9,7 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
-from apportion import suites, warehouse
+from apportion import report, suites, warehouse
 from apportion.datasets import DATASETS
 from apportion.night import Night
 from apportion.progress import output
@@ -143,6 +143,7 @@ def _lines(night: Night, summary: Summary, seconds: float) -> list[tuple[str, st
     lines += [
         ("published", str(published / "apportion.duckdb")),
         ("", f"{published / 'parquet'}/<table>.parquet"),
+        ("report", str(published / report.FOLDER / report.INDEX)),
     ]
     return lines
 
