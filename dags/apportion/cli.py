@@ -265,6 +265,27 @@ def erase(
         runner.run(night, progress, PRIVACY_STEPS)
 
 
+@app.command("export-person")
+def export_person(
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    user_id: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    email: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write all that is kept of a person into a file: what was landed, and what follows from it."""
+    from apportion import lock, privacy
+    from apportion.night import Night
+
+    given = {"user_id": user_id, "email": email, "phone": phone, "anonymous_id": anonymous_id}
+    night = Night(Settings.resolve(data))
+    with lock.hold(night.settings, night.run_id):
+        person = {kind: value for kind, value in given.items() if value}
+        typer.echo(privacy.export(night.settings, person, out))
+
+
 @app.command()
 def simulate(
     users: Annotated[int, typer.Option(help="People.")] = 2000,

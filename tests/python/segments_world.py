@@ -52,6 +52,10 @@ TABLES = {
         "user_id varchar, email varchar, attribute varchar, value varchar, kind varchar,"
         " observed_at timestamp, file_seq bigint, row_number bigint"
     ),
+    "staging.stg_landing__privacy_requests": (
+        "request_id varchar, user_id varchar, anonymous_id varchar, email varchar, phone varchar,"
+        " kind varchar, requested_at timestamp, file_seq bigint, row_number bigint"
+    ),
     "intermediate.int_identity__identifiers": (
         "identifier_type varchar, identifier_value varchar, user_key varchar,"
         " unlinked_reason varchar, first_seen_at timestamp, last_seen_at timestamp"
