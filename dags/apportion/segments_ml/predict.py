@@ -11,6 +11,7 @@ import numpy as np
 import sklearn
 from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
@@ -104,7 +105,9 @@ def search(
     for name, (model, grid) in ALGORITHMS.items():
         for chosen in itertools.product(*grid.values()):
             settings = dict(zip(grid, chosen, strict=True))
-            candidate = clone(model).set_params(**settings)
+            # What is not known is below all that is; a column may be unknown throughout.
+            unknown = SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True)
+            candidate = make_pipeline(unknown, clone(model).set_params(**settings))
             scores = []
             for learn, judge in splits:
                 fitted = clone(candidate).fit(values[learn], outcome[learn])
