@@ -215,6 +215,36 @@ def rollback(
 
 
 @app.command()
+def erase(
+    user_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    email: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Erase the person named, if any, and all of the data set privacy_requests, for good.
+
+    Totals stay; earlier versions go; what is delivered of them later is kept out.
+    """
+    from apportion import lock, privacy, runner
+    from apportion.night import PRIVACY_STEPS, Night
+    from apportion.progress import Progress
+
+    given = {"user_id": user_id, "email": email, "phone": phone, "anonymous_id": anonymous_id}
+    settings = Settings.resolve(data, landing)
+    night = Night(settings)
+    with lock.hold(settings, night.run_id), Progress(len(PRIVACY_STEPS)) as progress:
+        if person := {kind: value for kind, value in given.items() if value}:
+            privacy.request(settings, "erase", person)
+        runner.run(night, progress, PRIVACY_STEPS)
+
+
+@app.command()
 def simulate(
     users: Annotated[int, typer.Option(help="People.")] = 2000,
     days: Annotated[int, typer.Option(help="Days of history, at least 14.")] = 90,

@@ -61,3 +61,16 @@ TRAINING = (
     Step("fit", "fit", "fit"),
     Step("learn_segments", "segments_ml.train", "train"),
 )
+
+# The marts are judged again after people were erased: a step of a run has a name of its own.
+PRIVACY_STEPS = (
+    *STEPS[:6],
+    Step("erase", "privacy", "erase"),
+    *(
+        Step(f"{step.name}_again", step.module, step.function, step.arguments)
+        for step in STEPS[1:6]
+    ),
+    *STEPS[6:],
+    Step("purge", "privacy", "purge"),
+)
+"""A night that also works the requests of people; see `apportion.privacy`."""
