@@ -22,7 +22,8 @@ from apportion.errors import ApportionError
 from apportion.segments_ml.importance import fill
 
 SEED = 20260131
-# Rows that the search and permutation importance look at.
+# Rows that a model, its search and permutation importance look at.
+LEARN_ROWS = 100_000
 SEARCH_ROWS = 40_000
 PERMUTATION_ROWS = 5_000
 # An attribute that alone tells yes from no this well was not known before: nothing honest does.
