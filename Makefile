@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format docs lock clean
+.PHONY: help environment run airflow test soak unit accuracy bench bench-load bench-nights lint format report docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,9 @@ data/bench/peers/complete: tests/bench/peers.txt
 	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
 	@touch $@
 
+accuracy: $(ENVIRONMENT) ## How well predictions tell buyers (FILE=online_shoppers_intention.csv), an hour
+	@$(BIN)/python tests/bench/accuracy_segments.py '$(FILE)'
+
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)
 	@$(BIN)/ruff check
@@ -107,6 +110,9 @@ format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 	@mkdir -p data/lint && APPORTION_DATA=data/lint $(BIN)/sqlfluff fix --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
+
+report: $(ENVIRONMENT) ## Open the report of the published version in the browser
+	@$(BIN)/apportion report --data '$(DATA)'
 
 docs: $(ENVIRONMENT) ## The documentation of every model, as one page
 	@$(BIN)/apportion dbt --data '$(DATA)' --quiet docs generate --static

@@ -215,6 +215,27 @@ def rollback(
 
 
 @app.command()
+def report(
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any that is free.")] = 8090,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Open the report of the published version in the browser, and say where it is."""
+    from apportion.report import reading
+
+    settings = Settings.resolve(data)
+    page = reading.page(settings)
+    if serve:
+        reading.serve(page, port)
+        return
+    typer.echo(str(page))
+    reading.open_in_browser(page)
+
+
+@app.command()
 def erase(
     user_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
     email: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
@@ -242,6 +263,27 @@ def erase(
         if person := {kind: value for kind, value in given.items() if value}:
             privacy.request(settings, "erase", person)
         runner.run(night, progress, PRIVACY_STEPS)
+
+
+@app.command("export-person")
+def export_person(
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    user_id: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    email: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="Of the person.")] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write all that is kept of a person into a file: what was landed, and what follows from it."""
+    from apportion import lock, privacy
+    from apportion.night import Night
+
+    given = {"user_id": user_id, "email": email, "phone": phone, "anonymous_id": anonymous_id}
+    night = Night(Settings.resolve(data))
+    with lock.hold(night.settings, night.run_id):
+        person = {kind: value for kind, value in given.items() if value}
+        typer.echo(privacy.export(night.settings, person, out))
 
 
 @app.command()

@@ -219,7 +219,6 @@ def keep_out(night: Night) -> str:
 
 def _unswept(settings: Settings) -> bool:
     with warehouse.connect(settings.warehouse) as connection:
-        ledger.prepare(connection, settings)
         return connection.execute(
             "select exists (from ops.tombstones) and exists ("
             "select file_seq, sha256 from raw._files"
@@ -243,7 +242,7 @@ def sweep(
         " from raw._files"
         + ("" if everything else " anti join ops.swept_files using (file_seq, sha256)")
     )
-    _find(connection)
+    find(connection)
     _find_texts(connection)
     swept = Swept()
     with tempfile.TemporaryDirectory(prefix="load-", dir=settings.data) as scratch:
@@ -263,11 +262,15 @@ def sweep(
     return swept
 
 
-def _find(connection: duckdb.DuckDBPyConnection) -> None:
+def find(connection: duckdb.DuckDBPyConnection, tombstones: str = "ops.tombstones") -> None:
     """Create erased_rows: rows whose strongest identifier is an erased person's, with their key.
 
     As the macro `identified` has it: an identifier that many people share tells of nobody, but
     where there is no other. And erased_texts: an erased identifier in a row of somebody else.
+
+    Args:
+        connection: the warehouse, with the functions of `prepare`, and `swept`: where to look.
+        tombstones: of whom; other than those of the erased, nothing is learned of them.
     """
     execute = connection.execute
     cells = " union all ".join(
@@ -298,7 +301,7 @@ def _find(connection: duckdb.DuckDBPyConnection) -> None:
         " coalesce(graph.is_shared, false) as is_shared"
         " from hashed left join graph using (kind, hashed)"
     )
-    while _learn(connection):
+    while tombstones == "ops.tombstones" and _learn(connection):
         pass
     execute(
         "create or replace temp table judged as select cells.dataset, cells.file_seq,"
@@ -307,7 +310,7 @@ def _find(connection: duckdb.DuckDBPyConnection) -> None:
         " then 100 else 0 end as strength, tombstones.from_at is null"
         " and tombstones.to_at is null as is_for_good"
         " from cells inner join known using (kind, value)"
-        " left join ops.tombstones as tombstones on known.kind = tombstones.identifier_type"
+        f" left join {tombstones} as tombstones on known.kind = tombstones.identifier_type"
         " and known.hashed = tombstones.identifier_hash"
         " and coalesce(cells.moment >= tombstones.from_at, tombstones.from_at is null)"
         " and coalesce(cells.moment < tombstones.to_at, tombstones.to_at is null)"
@@ -390,7 +393,7 @@ def _find_texts(connection: duckdb.DuckDBPyConnection) -> None:
 
 def left_in_raw(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """What of erased people is left in raw and the quarantine, in words; `swept` has the files."""
-    _find(connection)
+    find(connection)
     _find_texts(connection)
     for dataset, table, count in connection.execute(
         "select dataset, 'rows', count(*) from erased_rows group by all"

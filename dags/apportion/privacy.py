@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import os
 import re
 import uuid
 from collections.abc import Iterator, Mapping
@@ -180,7 +181,7 @@ def _accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
         )
         execute(
             "create or replace temp table going as select min(people.request_id) as request_id,"
-            " people.user_key, cast(uuid() as varchar) as erased_key from people"
+            " people.user_key, identifier_hash(people.user_key) as erased_key from people"
             f" where people.request_id in ({_OPEN}) and not people.is_shared"
             " and people.user_key is not null group by people.user_key"
         )
@@ -199,7 +200,7 @@ def _accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
             " from intermediate.int_identity__stints as stints inner join going using (user_key)"
         )
         execute(
-            "insert into ops.tombstones select request_id, request_id, kind, hashed, null, null"
+            "insert into ops.tombstones select hashed, request_id, kind, hashed, null, null"
             f" from people where request_id in ({_OPEN}) and user_key is null"
         )
         _clear(connection)
@@ -312,9 +313,103 @@ def _words(connection: duckdb.DuckDBPyConnection, path: Path) -> set[str]:
     return set(re.findall(r"[^\s\"'<>,;{}\[\]]{6,}", data.decode("utf-8", "replace")))
 
 
-def audit(settings: Settings) -> list[dict[str, Any]]:
-    """The requests and what became of them, the latest first."""
-    with warehouse.connect(settings.warehouse, read_only=True) as connection:
-        cursor = connection.execute('from ops.privacy_audit_log order by "at" desc, request_id')
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def export(settings: Settings, person: Mapping[str, str], out: Path) -> str:
+    """Write all that is kept of a person into one JSON file, for them (mode 600).
+
+    What was landed of them, row by row, their identifiers, and what the marts say of them.
+
+    Returns:
+        One line of what is in it.
+
+    Raises:
+        UsageError: nobody is named or known by it, or many people share it.
+        WarehouseBusy: a night is running.
+        ApportionError: there is no warehouse yet.
+    """
+    if not person:
+        raise UsageError("no person is named", "give --user-id, --email, --phone, --anonymous-id")
+    if not settings.warehouse.exists():
+        raise ApportionError(f"there is no warehouse at {settings.warehouse}", "apportion run")
+    erasure.functions(settings)
+    with warehouse.connect(settings.warehouse) as connection:
+        erasure.prepare(connection, settings)
+        known = " or ".join(
+            f"(identifier_type = '{kind}' and identifier_value = {erasure.canonical(kind, '?')})"
+            for kind in person
+        )
+        keys = connection.execute(
+            "select list(distinct user_key) from intermediate.int_identity__identifiers"
+            f" where unlinked_reason is null and ({known})",
+            list(person.values()),
+        ).fetchone()[0]
+        if not keys:
+            raise UsageError("nobody is known by it alone", "name another identifier of the person")
+        bundle = _bundle(connection, keys)
+    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(bundle, file, indent=1, ensure_ascii=False, default=str)
+    landed = sum(map(len, bundle["landed"].values()))
+    told = sum(map(len, bundle["derived"].values()))
+    return f"{out}: {landed:,} landed rows, {told:,} rows that follow from them"
+
+
+def _bundle(connection: duckdb.DuckDBPyConnection, keys: list[str]) -> dict[str, Any]:
+    execute = connection.execute
+    execute(
+        "create or replace temp table wanted as select user_key as erased_key, identifier_type,"
+        " identifier_hash, cast(null as timestamp) as from_at, cast(null as timestamp) as to_at"
+        " from intermediate.int_identity__identifiers"
+        " where unlinked_reason is null and list_contains($keys, user_key)"
+        " union all select user_key, identifier_type, identifier_hash,"
+        " coalesce(started_at, timestamp '1970-01-01'), ended_at"
+        " from intermediate.int_identity__stints where list_contains($keys, user_key)",
+        {"keys": keys},
+    )
+    execute(
+        "create or replace temp table swept as"
+        " select file_seq, dataset, path, sha256, status from raw._files"
+    )
+    erasure.find(connection, "wanted")
+    landed = {
+        dataset: _records(
+            connection,
+            "select columns(lambda name: not starts_with(name, '_'))"
+            f" from raw.{identifier(dataset)} semi join (select file_seq as _file_seq,"
+            " row_number as _row_number from erased_rows where dataset = $dataset)"
+            " using (_file_seq, _row_number) order by _file_seq, _row_number",
+            {"dataset": dataset},
+        )
+        for dataset in erasure.RULES
+    }
+    tables = execute(
+        "select table_name from information_schema.columns"
+        " where table_schema = 'marts' and column_name = 'user_key' order by all"
+    ).fetchall()
+    derived = {
+        table: _records(
+            connection,
+            f"from marts.{identifier(table)} where list_contains($keys, user_key) order by all",
+            {"keys": keys},
+        )
+        for (table,) in tables
+    }
+    identifiers = _records(
+        connection,
+        "select identifier_type, identifier_value, first_seen_at, last_seen_at"
+        " from intermediate.int_identity__identifiers"
+        " where unlinked_reason is null and list_contains($keys, user_key) order by all",
+        {"keys": keys},
+    )
+    return {"identifiers": identifiers, "landed": landed, "derived": derived}
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a query, without the columns that say nothing."""
+    cursor = connection.execute(query, parameters)
+    names = [column[0] for column in cursor.description]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for row in cursor.fetchall()
+    ]

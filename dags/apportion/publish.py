@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, logs, warehouse
+from apportion import __version__, logs, report, suites, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -61,7 +61,8 @@ def publish(night: Night) -> str:
         (partial / "parquet").mkdir(parents=True)
         try:
             tables = _write(settings, partial)
-            _write_manifest(night, partial, tables)
+            manifest = _write_manifest(night, partial, tables)
+            report.build(partial, manifest)
             _verify(settings, partial, tables)
             _seal(partial)
         except (duckdb.IOException, OSError) as error:
@@ -310,8 +311,8 @@ def _comments(settings: Settings, connection: duckdb.DuckDBPyConnection) -> Iter
                 )
 
 
-def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> None:
-    """Say what the version was made of, by which code, and what the gates saw."""
+def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> dict[str, Any]:
+    """Say what the version was made of, by which code, and what the gates saw; gives the same."""
     with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
         as_of = connection.execute("select as_of from ops.clock").fetchone()[0]
         inputs = _records(
@@ -328,18 +329,21 @@ def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> None
             """,
             [night.run_id],
         )
+    values = suites.variables(night.settings)
     manifest = {
         "run_id": night.run_id,
         "as_of": as_of.isoformat(),
         "published_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "git_commit": _git_commit(),
+        "settings": {name: values[name] for name in report.SETTINGS},
         "duckdb": {"written_by": duckdb.__version__, "storage_version": STORAGE_VERSION},
         "inputs": inputs,
         "tables": {table: {"rows": rows} for table, rows in tables.items()},
         "gates": checks,
     }
     (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
 
 
 def _records(

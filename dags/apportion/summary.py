@@ -9,7 +9,7 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
-from apportion import suites, warehouse
+from apportion import report, suites, warehouse
 from apportion.datasets import DATASETS
 from apportion.night import Night
 from apportion.progress import output
@@ -99,7 +99,7 @@ def collect(night: Night) -> Summary:
             converting=converting,
             currency=str(values["reporting_currency"]),
             credits=_credits(connection),
-            assumed=_assumed(connection),
+            assumed=_assumed(connection, values["consent_default_unknown"]),
         )
 
 
@@ -143,6 +143,7 @@ def _lines(night: Night, summary: Summary, seconds: float) -> list[tuple[str, st
     lines += [
         ("published", str(published / "apportion.duckdb")),
         ("", f"{published / 'parquet'}/<table>.parquet"),
+        ("report", str(published / report.FOLDER / report.INDEX)),
     ]
     return lines
 
@@ -227,8 +228,13 @@ def _by(
     ).fetchall()
 
 
-def _assumed(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """What the input did not say, and what was taken instead."""
+def _assumed(connection: duckdb.DuckDBPyConnection, unknown_consent: object) -> list[str]:
+    """What the input did not say, and what was taken instead.
+
+    Args:
+        connection: the warehouse.
+        unknown_consent: the var consent_default_unknown.
+    """
     assumed = []
     events, silent, consents = connection.execute(
         "select count(*), count(*) filter (where is_consented is null),"
@@ -238,7 +244,7 @@ def _assumed(connection: duckdb.DuckDBPyConnection) -> list[str]:
         says = "there are no consents" if not consents else f"{consents:,} consents are on record"
         assumed.append(
             f"consent: {silent:,} of {events:,} events do not state it and {says};"
-            " what no record rules counts as granted"
+            f" what no record rules counts as {unknown_consent}"
         )
     silent, orders = connection.execute(
         "select count(*) filter (where currency is null), count(*) from raw.orders"

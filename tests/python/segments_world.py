@@ -46,11 +46,16 @@ TABLES = {
     ),
     "staging.stg_landing__consents": (
         "user_id varchar, anonymous_id varchar, email varchar, purpose varchar,"
+        " jurisdiction varchar,"
         " is_granted boolean, changed_at timestamp, file_seq bigint, row_number bigint"
     ),
     "staging.stg_landing__profile_attributes": (
         "user_id varchar, email varchar, attribute varchar, value varchar, kind varchar,"
         " observed_at timestamp, file_seq bigint, row_number bigint"
+    ),
+    "staging.stg_landing__privacy_requests": (
+        "request_id varchar, user_id varchar, anonymous_id varchar, email varchar, phone varchar,"
+        " kind varchar, requested_at timestamp, file_seq bigint, row_number bigint"
     ),
     "intermediate.int_identity__identifiers": (
         "identifier_type varchar, identifier_value varchar, user_key varchar,"
@@ -550,6 +555,7 @@ def build(project: Path, data: Path, world: World, *settings: str) -> None:
     with connect(data / "warehouse.duckdb") as connection:
         world.write(connection)
     dbt(project, data, "seed", "--select", "personas")
-    dbt(project, data, "run", "--select", OWN_MODELS[0], *settings)
+    consents = "path:models/intermediate/consents"
+    dbt(project, data, "run", "--select", consents, OWN_MODELS[0], *settings)
     fit.score(Night(Settings(data=data, landing=data / "landing")))
     dbt(project, data, "run", "--select", *OWN_MODELS[1:], *settings)

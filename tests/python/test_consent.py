@@ -1,4 +1,4 @@
-"""Consent: by purpose and moment; the event, the person, the law, or what is assumed, in turn."""
+"""Consent by purpose and moment: the event says it, a record, the law, or it is assumed."""
 
 from __future__ import annotations
 

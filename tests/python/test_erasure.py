@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from apportion import erasure, fit, load, privacy, publish, rewriting, simulate, transform
+from apportion.errors import UsageError
 from apportion.night import PRIVACY_STEPS, Night
 from apportion.settings import Settings
 from apportion.warehouse import connect, identifier, literal
@@ -360,6 +361,27 @@ def test_a_request_before_the_first_file(world: Settings) -> None:
         world, "select user_id from raw.orders where order_id in ('o7', 'o8') order by order_id"
     ) == [(None,), ("dora",)]
     assert "carl" not in "".join(map(str, landed(world).values())).lower()
+
+
+def test_the_bundle_of_a_person_holds_what_is_theirs_and_nothing_else(world: Settings) -> None:
+    out = world.data / "bundle.json"
+    said = privacy.export(world, {"email": " ANN@mail.example"}, out)
+    assert said.endswith("rows that follow from them")
+    bundle = json.loads(out.read_text())
+    assert {row["event_id"] for row in bundle["landed"]["events"]} == {
+        "e1", "e2", "e3", "e4", "e5", "e6", "e10", "e11", "e14",
+    }  # fmt: skip
+    assert [row["order_id"] for row in bundle["landed"]["orders"]] == ["o1", "o3"]
+    assert [row["contact_id"] for row in bundle["landed"]["contacts"]] == ["crm-contact-0"]
+    assert {row["identifier_value"] for row in bundle["identifiers"]} == {
+        "ann-0001", "ann@mail.example", "436601112223", "crm-contact-0", ANN_DEVICE,
+    }  # fmt: skip
+    assert len(bundle["derived"]["user_profiles"]) == 1
+    assert len(bundle["derived"]["conversions"]) == 7
+    assert not re.search("bob", out.read_text(), re.I)
+    assert out.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UsageError):
+        privacy.export(world, {"email": "nobody@mail.example"}, out)
 
 
 class Killed(BaseException):

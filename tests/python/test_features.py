@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -91,3 +92,29 @@ def test_everybody_has_one_profile_and_revenue_is_conserved(built):
     ).fetchone()[0]
     assert refunded_later == 0
     assert sum(profile["revenue"] for profile in profiles) == revenue
+
+
+def test_habits_of_everybody_equal_the_recomputation(built):
+    """When, how long and with what people visit, counted here from the sessions one by one."""
+    world, connection = built
+    profiles = {row["user_key"]: row for row in rows(connection, "from marts.user_profiles")}
+    visits = {}
+    for session in world.rows["intermediate.int_sessions__sessionized"]:
+        visits.setdefault(session["user_key"], []).append(session)
+    assert len(visits) > 50
+    for user_key, profile in profiles.items():
+        sessions = visits.get(user_key, [])
+        told = [profile[name] for name in (
+            "usual_hour", "usual_weekday", "average_session_seconds", "device_types_count"
+        )]  # fmt: skip
+        if not sessions:
+            assert told == [None] * 4
+            continue
+        expected = []
+        for part in (lambda at: at.hour, lambda at: at.isoweekday()):
+            counted = Counter(part(session["started_at"]) for session in sessions)
+            expected.append(min(counted, key=lambda value: (-counted[value], value)))
+        seconds = sum(Decimal(str(session["engagement_seconds"] or 0)) for session in sessions)
+        assert told[:2] == expected, user_key
+        assert abs(told[2] - seconds / len(sessions)) <= Decimal("0.001"), user_key
+        assert told[3] == len({session.get("device_type") for session in sessions} - {None})

@@ -1,8 +1,9 @@
--- One row per person with a consent on record x purpose x stretch of time in which one answer holds.
+-- One row per person with a consent on record x purpose x stretch of time in which an answer holds.
 -- Before the first answer the law of the person's jurisdiction holds (var consent_default); the
 -- stretches of a purpose leave no gap.
 {%- set beginning = "timestamp '0001-01-01'" %}
 {%- set end = "timestamp '9999-12-31'" %}
+{%- set laws = var('consent_default') %}
 with consents as (
     select * from {{ ref('stg_landing__consents') }}
     where changed_at < {{ as_of() }}
@@ -60,6 +61,19 @@ purposes as (
     {%- endfor %}
 ),
 
+-- What the law takes for the answer of whoever has not answered.
+laws as (
+    {%- for law, is_given in {'opt_in': false, 'opt_out': true}.items() %}
+    {%- set law_number = loop.index %}
+    {%- for jurisdiction in laws[law] %}
+    {{ 'union all' if loop.index + law_number > 2 }}
+    select
+        '{{ jurisdiction }}' as jurisdiction,
+        {{ is_given }} as is_given
+    {%- endfor %}
+    {%- endfor %}
+),
+
 steps as (
     select
         people.user_key,
@@ -83,15 +97,7 @@ final as (
         steps.user_key,
         steps.purpose,
         people.jurisdiction,
-        coalesce(
-            steps.is_granted,
-            case
-                when people.jurisdiction in ('{{ var("consent_default").opt_in | join("', '") }}')
-                    then false
-                when people.jurisdiction in ('{{ var("consent_default").opt_out | join("', '") }}')
-                    then true
-            end
-        ) as is_given,
+        coalesce(steps.is_granted, laws.is_given) as is_given,
         steps.is_granted is not null as is_answered,
         {%- if var('consent_withdrawal') == 'backward' %}
         -- Whoever withdraws takes back what was granted before.
@@ -110,6 +116,8 @@ final as (
     from steps
     inner join people
         on steps.user_key = people.user_key
+    left join laws
+        on people.jurisdiction = laws.jurisdiction
 )
 
 select * from final

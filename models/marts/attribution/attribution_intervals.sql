@@ -15,6 +15,13 @@
 {%- set is_affected_month = only_affected(
     'converted_month', 'int_nights__affected_periods', 'period_started_on'
 ) %}
+{%- set keys = 'attribution_scope, conversion_type, dimension, dimension_value' %}
+{%- set periods = {'month': ('converted_month', is_affected_month)} %}
+{%- for window, days in windows.items() %}
+    {%- do periods.update(
+        {window: (attribution_window_started_on(days), 'is_in_' ~ window)}
+    ) %}
+{%- endfor %}
 with moments as (
     select
         *,
@@ -346,14 +353,7 @@ dimensioned as (
 ),
 
 of_periods as (
-    {%- set keys = 'attribution_scope, conversion_type, dimension, dimension_value' %}
-    {%- for period in ['month'] + windows | list %}
-    {%- if period == 'month' %}
-        {%- set first_day, condition = 'converted_month', is_affected_month %}
-    {%- else %}
-        {%- set first_day = attribution_window_started_on(windows[period]) %}
-        {%- set condition = 'is_in_' ~ period %}
-    {%- endif %}
+    {%- for period, (first_day, condition) in periods.items() %}
     select
         {{ keys }},
         '{{ period }}' as period,

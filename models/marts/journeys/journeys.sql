@@ -36,8 +36,8 @@ channels as (
     from channels_in_use
 ),
 
-channel_names as (
-    select {{ ordered_list('channel', 'channel_code') }} as names
+codebook as (
+    select {{ ordered_list('channel', 'channel_code') }} as channel_names
     from channels
 ),
 
@@ -82,8 +82,8 @@ final as (
         journeys.user_key,
         journeys.conversion_id,
         journeys.conversion_type,
-        {{ named_codes('paths.path', 'channel_names.names') }} as path,
-        {{ named_codes('unique_paths.path_unique', 'channel_names.names') }} as path_unique,
+        {{ named_codes('paths.path', 'codebook.channel_names') }} as path,
+        {{ named_codes('unique_paths.path_unique', 'codebook.channel_names') }} as path_unique,
         journeys.touch_count,
         journeys.days_to_conversion,
         journeys.is_converted,
@@ -91,7 +91,7 @@ final as (
         journeys.started_at,
         journeys.ended_at
     from journeys
-    cross join channel_names
+    cross join codebook
     left join paths
         on journeys.journey_id = paths.journey_id
     left join unique_paths

@@ -15,6 +15,14 @@ consents as (
     select * from {{ ref('int_features__current_consents') }}
 ),
 
+habits as (
+    select * from {{ ref('int_features__habits') }}
+),
+
+sale_opt_outs as (
+    select * from {{ ref('int_features__sale_opt_outs') }}
+),
+
 clv_scores as (
     select * from {{ source('ml', 'clv_scores') }}
 ),
@@ -45,7 +53,13 @@ final as (
         features.household_size,
         features.top_category as top_product_category,
         labelled_people.segment_lifecycle as lifecycle_stage,
+        features.interest,
+        features.value_theme,
         ---------- numbers
+        habits.usual_hour,
+        habits.usual_weekday,
+        habits.average_session_seconds,
+        habits.device_types_count,
         people.identifiers_count,
         features.sessions_count,
         features.orders_count,
@@ -61,6 +75,7 @@ final as (
         consents.consent_personalization,
         consents.consent_advertising,
         consents.consent_psychographic,
+        sale_opt_outs.user_key is not null as has_opted_out_of_sale,
         ---------- times
         people.first_seen_at,
         people.last_seen_at,
@@ -70,6 +85,10 @@ final as (
         on people.user_key = features.user_key
     left join labelled_people
         on people.user_key = labelled_people.moment_id
+    left join habits
+        on people.user_key = habits.user_key
+    left join sale_opt_outs
+        on people.user_key = sale_opt_outs.user_key
     left join consents
         on people.user_key = consents.user_key
     left join clv_scores
