@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format docs lock clean
+.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format docs report lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -111,6 +111,9 @@ format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 docs: $(ENVIRONMENT) ## The documentation of every model, as one page
 	@$(BIN)/apportion dbt --data '$(DATA)' --quiet docs generate --static
 	@echo '$(DATA)/target/static_index.html'
+
+report: $(ENVIRONMENT) ## Open the report of the published version
+	@$(BIN)/apportion report --data '$(DATA)'
 
 # uv is taken from the package index into a folder of its own: it is needed for this alone.
 lock: ## Compile pyproject.toml to requirements.txt, with every version and hash

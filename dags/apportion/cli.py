@@ -199,6 +199,25 @@ def rollback(
         typer.echo(publish.rollback(night.settings, to))
 
 
+@app.command("report")
+def show_report(
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any that is free.")] = 8081,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Open the report of the published version in the browser, or serve it."""
+    from apportion.report import reading
+
+    settings = Settings.resolve(data)
+    if serve:
+        reading.serve(settings, port)
+    else:
+        reading.show(settings)
+
+
 @app.command()
 def simulate(
     users: Annotated[int, typer.Option(help="People.")] = 2000,

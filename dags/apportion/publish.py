@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, logs, warehouse
+from apportion import __version__, logs, report, suites, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -61,8 +61,9 @@ def publish(night: Night) -> str:
         (partial / "parquet").mkdir(parents=True)
         try:
             tables = _write(settings, partial)
-            _write_manifest(night, partial, tables)
+            manifest = _write_manifest(night, partial, tables)
             _verify(settings, partial, tables)
+            _report(settings, partial, manifest)
             _seal(partial)
         except (duckdb.IOException, OSError) as error:
             shutil.rmtree(partial, ignore_errors=True)
@@ -292,7 +293,7 @@ def _comments(settings: Settings, connection: duckdb.DuckDBPyConnection) -> Iter
                 )
 
 
-def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> None:
+def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> dict[str, Any]:
     """Say what the version was made of, by which code, and what the gates saw."""
     with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
         as_of = connection.execute("select as_of from ops.clock").fetchone()[0]
@@ -322,6 +323,25 @@ def _write_manifest(night: Night, partial: Path, tables: dict[str, int]) -> None
         "gates": checks,
     }
     (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _report(settings: Settings, partial: Path, manifest: dict[str, Any]) -> None:
+    """Make the report of what was written. A version without one is not complete: it stops here.
+
+    Raises:
+        ApportionError: it cannot be made; the old version stays.
+    """
+    variables = suites.variables(settings)
+    try:
+        report.build(partial, {**manifest, **{name: variables[name] for name in report.SETTINGS}})
+    except duckdb.IOException:
+        raise
+    except duckdb.Error as error:
+        raise ApportionError(
+            f"the report cannot be made of the marts: {error}. The old version stays.",
+            "mend dags/apportion/report/contents.py or the mart that it names; then: apportion run",
+        ) from error
 
 
 def _records(

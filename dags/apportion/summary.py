@@ -143,6 +143,7 @@ def _lines(night: Night, summary: Summary, seconds: float) -> list[tuple[str, st
     lines += [
         ("published", str(published / "apportion.duckdb")),
         ("", f"{published / 'parquet'}/<table>.parquet"),
+        ("", f"{published / 'report' / 'index.html'}"),
     ]
     return lines
 

@@ -155,6 +155,26 @@ create view marts.run_log as from "warehouse"."ops"."run_log";
 create view marts.quality_results as from "warehouse"."ops"."quality_results";
 """
 
+# Columns that no gate looks at and the report reads.
+REPORTED = """
+alter table marts.attribution_by_channel add column conversion_type varchar default 'order';
+alter table marts.attribution_by_channel add column converted_date date default '2026-01-30';
+alter table marts.attribution_by_segment add column conversion_type varchar default 'order';
+alter table marts.attribution_by_segment add column tactic varchar default 'none';
+alter table marts.attribution_by_segment add column revenue double default 0;
+alter table marts.attribution_credits add column conversion_type varchar default 'order';
+alter table marts.segment_memberships add column valid_from timestamp default '2026-01-01';
+alter table marts.segment_memberships add column valid_to timestamp;
+alter table marts.touchpoints add column campaign_id varchar;
+alter table marts.touchpoints add column touch_type varchar default 'click';
+alter table marts.touchpoints add column is_direct boolean default false;
+alter table marts.user_profiles add column lifecycle_stage varchar default 'active';
+alter table marts.user_profiles add column predicted_clv decimal(18, 4);
+alter table marts.user_profiles add column orders_count bigint default 10;
+alter table marts.user_profiles add column sessions_count bigint default 10;
+alter table marts.user_profiles add column engagement_score bigint default 10;
+"""
+
 
 def build(data: Path) -> Settings:
     """Make the warehouse in a data folder."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from small_warehouse import RUN_ID, build
+from small_warehouse import REPORTED, RUN_ID, build
 
 from apportion import publish, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
@@ -25,6 +25,7 @@ LATER = "20260201T020000Z"
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = build(tmp_path_factory.mktemp("ready") / "data")
+    execute(settings, REPORTED)
     green(settings, RUN_ID)
     return settings
 
@@ -155,7 +156,7 @@ def test_the_file_is_in_a_storage_version_that_older_clients_open(small: Setting
 def test_a_version_is_read_only(small: Settings) -> None:
     publish.publish(Night(small, RUN_ID))
     files = [path for path in small.published.resolve().rglob("*") if path.is_file()]
-    assert len(files) == 12
+    assert len(files) == 13
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
 
 
