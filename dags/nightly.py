@@ -17,18 +17,8 @@ import os
 
 from airflow import sdk
 
+from apportion import dags
 from apportion.night import STEPS
-
-PUBLISHED = sdk.Asset("apportion_published")
-
-
-@sdk.task(pool="warehouse_writer")
-def run_step(number: int) -> str:
-    """Run one step; returns its line for people."""
-    from apportion import runner
-
-    context = sdk.get_current_context()
-    return runner.run_task(STEPS[number], context["params"], context["dag_run"].run_after)
 
 
 @sdk.dag(
@@ -39,40 +29,12 @@ def run_step(number: int) -> str:
     fail_fast=True,
     doc_md=__doc__,
     tags=["apportion", "warehouse"],
-    params={
-        "landing": sdk.Param(None, type=["null", "string"], description="Input folder"),
-        "data": sdk.Param(None, type=["null", "string"], description="Folder of everything made"),
-        "date": sdk.Param(None, type=["null", "string"], format="date", description="Judge as of"),
-        "full_refresh": sdk.Param(
-            False, type="boolean", description="Rebuild every model from raw"
-        ),
-        "run_id": sdk.Param(None, type=["null", "string"], description="Name of the run"),
-    },
-    default_args={
-        "owner": "data-platform",
-        "retries": int(os.environ.get("APPORTION_RETRIES", "2")),
-        "retry_delay": dt.timedelta(minutes=1),
-        "retry_exponential_backoff": 3,
-        "max_retry_delay": dt.timedelta(minutes=30),
-        "retry_policy": sdk.ExceptionRetryPolicy(
-            [
-                sdk.RetryRule(
-                    "apportion.errors.GateFailed", sdk.RetryAction.FAIL, reason="a gate said no"
-                )
-            ]
-        ),
-        "execution_timeout": dt.timedelta(hours=2),
-    },
+    params=dags.PARAMS,
+    default_args=dags.DEFAULT_ARGS,
 )
 def nightly() -> None:
     """One task per step of a night, in their order."""
-    outlets = {"publish": [PUBLISHED]}
-    sdk.chain(
-        *(
-            run_step.override(task_id=step.name, outlets=outlets.get(step.name, []))(number)
-            for number, step in enumerate(STEPS)
-        )
-    )
+    dags.chain(STEPS)
 
 
 nightly()

@@ -196,25 +196,26 @@ def _clocked_moments() -> list[tuple[str, str]]:
 def _fits(connection: duckdb.DuckDBPyConnection, as_of: dt.datetime) -> str:
     """A digest of the fitted versions that rows before a moment were labelled with."""
     parts = []
-    for table in _fitted(connection):
+    for table, has_version in _fitted(connection):
         name = warehouse.identifier(table)
+        # Before the first version, the first one is valid; before the first score there is none.
+        first = f" or version = (select min(version) from ml.{name})" if has_version else ""
         # Summed in the warehouse: what data-driven models learned can be a million rows.
         row = connection.execute(
-            f"select count(*), sum(hash(fits)) from ml.{name} as fits where valid_from < ?"
-            f" or version = (select min(version) from ml.{name})",
+            f"select count(*), sum(hash(fits)) from ml.{name} as fits where valid_from < ?{first}",
             [as_of],
         ).fetchone()
         parts.append(f"{table}{row!r}")
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _fitted(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Names of the tables of fitted inputs, which have versions; scores follow from them."""
-    rows = connection.execute(
-        "select table_name from duckdb_columns()"
-        " where schema_name = 'ml' and column_name = 'valid_from' order by all"
+def _fitted(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, bool]]:
+    """Names of the tables of fitted inputs, and whether they have versions or are scores."""
+    return connection.execute(
+        "select table_name, bool_or(column_name = 'version') from duckdb_columns()"
+        " where schema_name = 'ml' group by table_name"
+        " having bool_or(column_name = 'valid_from') order by all"
     ).fetchall()
-    return [table for (table,) in rows]
 
 
 def _definitions(settings: Settings) -> str:

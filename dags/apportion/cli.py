@@ -86,6 +86,21 @@ def run(
 
 
 @app.command()
+def train(data: Data = None, verbose: Verbose = False) -> None:
+    """Fit and learn anew, from what the last night left: thresholds, weights, clusters, models."""
+    from apportion import lock, runner
+    from apportion.night import TRAINING, Night
+
+    night = Night(Settings.resolve(data))
+    if not night.settings.warehouse.exists():
+        raise UsageError(f"there is no warehouse in {night.settings.data}", "apportion run")
+    with lock.hold(night.settings, night.run_id):
+        for step in TRAINING:
+            for line in runner.run_step(night, step).split("; "):
+                typer.echo(line)
+
+
+@app.command()
 def status(data: Data = None, verbose: Verbose = False) -> None:
     """Show the last nights, step by step, what is published, and who holds the warehouse."""
     from apportion import status as module
@@ -216,6 +231,36 @@ def show_report(
         reading.serve(settings, port)
     else:
         reading.show(settings)
+
+
+@app.command()
+def erase(
+    user_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    email: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Erase the person named, if any, and all of the data set privacy_requests, for good.
+
+    Totals stay; earlier versions go; what is delivered of them later is kept out.
+    """
+    from apportion import lock, privacy, runner
+    from apportion.night import PRIVACY_STEPS, Night
+    from apportion.progress import Progress
+
+    given = {"user_id": user_id, "email": email, "phone": phone, "anonymous_id": anonymous_id}
+    settings = Settings.resolve(data, landing)
+    night = Night(settings)
+    with lock.hold(settings, night.run_id), Progress(len(PRIVACY_STEPS)) as progress:
+        if person := {kind: value for kind, value in given.items() if value}:
+            privacy.request(settings, "erase", person)
+        runner.run(night, progress, PRIVACY_STEPS)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from apportion import clv, transform, warehouse
 from apportion.errors import ApportionError
+from apportion.segments_ml import tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,6 +63,11 @@ def score(night: Night) -> str:
         if versions["clv_parameters"] is None:
             said.append(_fit_clv(connection))
         _score_clv(connection)
+        if connection.execute("select count(*) from ml.segment_models").fetchone()[0]:
+            # Imported where there is something to score: scikit-learn takes seconds.
+            from apportion.segments_ml import train
+
+            said.append(train.score(night.settings, connection))
     if versions["attribution_element_weights"] is None:
         said.append(_fit_attribution(night))
     said += [
@@ -112,6 +118,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
     for table, columns in ATTRIBUTION_TABLES.items():
         connection.execute(f"create table if not exists ml.{table} ({columns})")
+    tables.prepare(connection)
 
 
 def _fit_rfm(connection: duckdb.DuckDBPyConnection) -> str:

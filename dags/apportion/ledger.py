@@ -71,6 +71,25 @@ create table if not exists ops.source_freshness (
     run_id varchar, dataset varchar, last_row_at timestamp, last_loaded_at timestamp,
     rows bigint, status varchar, "at" timestamp
 );
+-- One row per content that a file had before erased people were taken out of it.
+create table if not exists raw._former_files (
+    dataset varchar not null, sha256 varchar not null, path varchar not null
+);
+-- One row per identifier of an erased person, a salted hash; between from_at and to_at alone where
+-- others used the device too.
+create table if not exists ops.tombstones (
+    erased_key varchar not null, request_id varchar not null, identifier_type varchar not null,
+    identifier_hash varchar not null, from_at timestamp, to_at timestamp
+);
+-- One row per file in which erased people were looked for.
+create table if not exists ops.swept_files (file_seq bigint not null, sha256 varchar);
+-- One row per request of a person.
+create table if not exists ops.privacy_audit_log (
+    run_id varchar not null, request_id varchar primary key, kind varchar not null,
+    status varchar not null, reason varchar, requested_at timestamp, "at" timestamp not null,
+    people_count bigint, identifiers_count bigint, rows_deleted bigint, rows_anonymised bigint,
+    files_rewritten bigint
+);
 alter table ops.source_freshness add column if not exists days_overdue double;
 """
 
@@ -158,6 +177,9 @@ class Ledger:
         self._owners: dict[tuple[str, str], set[str]] = {}
         for key in self.entries:
             self._own(key)
+        # What a file held before erased people were taken out of it is not loaded again elsewhere.
+        for dataset, sha256, path in connection.execute("from raw._former_files").fetchall():
+            self._owners.setdefault((dataset, sha256), set()).add(path)
 
     def get(self, dataset: str, path: Path) -> Entry | None:
         """What is known of a path; None: it is new."""

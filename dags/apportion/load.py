@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import ledger, lookups, readers, suites, warehouse
+from apportion import erasure, ledger, lookups, readers, suites, warehouse
 from apportion.datasets import DATASETS, Dataset
 from apportion.errors import ApportionError, UsageError
 from apportion.ledger import Entry, LandedFile, Ledger, prepare
@@ -59,8 +59,10 @@ def load(night: Night) -> str:
     limits = _stale_after_days(night.settings)
     with _loader(night) as loader:
         line = loader.run()
-        ledger.write_clock(loader.connection, night.date)
-        ledger.write_freshness(loader.connection, night.run_id, limits)
+    line += erasure.keep_out(night)
+    with warehouse.connect(night.settings.warehouse) as connection:
+        ledger.write_clock(connection, night.date)
+        ledger.write_freshness(connection, night.run_id, limits)
     return line
 
 

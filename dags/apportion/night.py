@@ -55,3 +55,22 @@ STEPS = (
     Step("gate_marts", "gates", "gate", ("marts",)),
     Step("publish", "publish", "publish"),
 )
+
+# The marts are judged again after people were erased: a step of a run has a name of its own.
+PRIVACY_STEPS = (
+    *STEPS[:6],
+    Step("erase", "privacy", "erase"),
+    *(
+        Step(f"{step.name}_again", step.module, step.function, step.arguments)
+        for step in STEPS[1:6]
+    ),
+    *STEPS[6:],
+    Step("purge", "privacy", "purge"),
+)
+"""A night that also works the requests of people; see `apportion.privacy`."""
+
+# The weekly training: over what the last night left, valid from the moment it is judged as of.
+TRAINING = (
+    Step("fit", "fit", "fit"),
+    Step("learn_segments", "segments_ml.train", "train"),
+)

@@ -121,6 +121,24 @@ def rollback(settings: Settings, to: str | None = None) -> str:
     return f"published is now {to} (was {current}); the next night publishes a new version"
 
 
+def keep_only_current(settings: Settings) -> list[str]:
+    """Remove every version but the one in use, so that nobody can go back to an earlier one.
+
+    Returns:
+        The names of those that were removed.
+
+    Raises:
+        WarehouseBusy: somebody is publishing.
+    """
+    with _alone(settings):
+        _clean(settings)
+        current = current_version(settings)
+        old = [version for version in list_versions(settings) if version != current]
+        for version in old:
+            _remove(settings.versions / version)
+    return old
+
+
 def list_versions(settings: Settings) -> list[str]:
     """Names of the complete versions, oldest first: the run id, numbered if published again."""
     if not settings.versions.is_dir():

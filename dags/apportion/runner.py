@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from apportion import alerts, lock, logs, warehouse
@@ -46,7 +46,7 @@ def check(night: Night) -> None:
     night.settings.input_vars()
 
 
-def run(night: Night, progress: Progress) -> None:
+def run(night: Night, progress: Progress, steps: Sequence[Step] = STEPS) -> None:
     """Run all steps in this process.
 
     Raises:
@@ -54,7 +54,7 @@ def run(night: Night, progress: Progress) -> None:
     """
     check(night)
     with lock.hold(night.settings, night.run_id):
-        for step in STEPS:
+        for step in steps:
             progress.started(step.name)
             began = time.monotonic()
             try:

@@ -9,9 +9,10 @@ with followed as (
 ),
 
 families as (
-    select segment_family
-    from {{ ref('segment_definitions') }}
-    group by segment_family
+    {%- for family in membership_families() %}
+    select '{{ family }}' as segment_family
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
 ),
 
 currents as (

@@ -48,6 +48,10 @@ TABLES = {
         "user_id varchar, anonymous_id varchar, email varchar, purpose varchar,"
         " is_granted boolean, changed_at timestamp, file_seq bigint, row_number bigint"
     ),
+    "staging.stg_landing__profile_attributes": (
+        "user_id varchar, email varchar, attribute varchar, value varchar, kind varchar,"
+        " observed_at timestamp, file_seq bigint, row_number bigint"
+    ),
     "intermediate.int_identity__identifiers": (
         "identifier_type varchar, identifier_value varchar, user_key varchar,"
         " unlinked_reason varchar, first_seen_at timestamp, last_seen_at timestamp"
@@ -62,7 +66,8 @@ TABLES = {
         " occurred_at timestamp"
     ),
     "intermediate.int_sessions__sessionized": (
-        "session_id varchar, user_key varchar, engagement_seconds double,"
+        "session_id varchar, user_key varchar, channel varchar, device_type varchar,"
+        " engagement_seconds double,"
         " started_at timestamp, ended_at timestamp"
     ),
     "intermediate.int_touchpoints__collapsed": (
@@ -70,6 +75,7 @@ TABLES = {
     ),
     "intermediate.int_conversions__orders": (
         "order_id varchar, user_key varchar, top_category varchar, exclusion_reason varchar,"
+        " coupon_code varchar,"
         " revenue decimal(18, 4), gross_revenue decimal(18, 4), discount decimal(18, 4),"
         " refunded_amount decimal(18, 4), is_cancelled boolean, ordered_at timestamp"
     ),
@@ -95,6 +101,10 @@ TABLES = {
         + ", ".join(f"credit_{model} double" for model in MODELS)
     ),
 }
+EVENTS = (
+    "page_viewed", "offer_redeemed", "signed_up", "product_viewed", "search_performed",
+    "added_to_cart", "checkout_started",
+)  # fmt: skip
 OWN_MODELS = (
     "path:models/intermediate/features",
     "path:models/intermediate/segments",
@@ -180,6 +190,7 @@ def random_world(seed: int, people: int = 150) -> World:
                 user_key=user,
                 top_category=chance.choice(["wine", "bread", None]),
                 exclusion_reason="not_yet" if status == "not_yet" else None,
+                coupon_code=chance.choice(["SPRING", None, None]),
                 revenue=gross - refunded,
                 gross_revenue=gross,
                 discount=Decimal(chance.randrange(0, 3000)) / 100,
@@ -204,6 +215,8 @@ def random_world(seed: int, people: int = 150) -> World:
                 "intermediate.int_sessions__sessionized",
                 session_id=f"s-{user}-{session}",
                 user_key=user,
+                channel=chance.choice(["email", "direct", "paid_search"]),
+                device_type=chance.choice(["mobile", "mobile", "desktop", "tv", None]),
                 engagement_seconds=chance.randrange(0, 100000) / 1000,
                 started_at=started_at,
                 ended_at=started_at + dt.timedelta(minutes=chance.choice([0, 30, 720])),
@@ -214,7 +227,7 @@ def random_world(seed: int, people: int = 150) -> World:
                 "intermediate.int_events__deduplicated",
                 event_id=f"e-{user}-{event:02}",
                 user_key=user,
-                event_name=chance.choice(["page_viewed", "offer_redeemed"]),
+                event_name=chance.choice(EVENTS),
                 device_type=chance.choice([None, "mobile", "desktop", "watch"]),
                 country=country,
                 region=chance.choice([None, "north", "south"]) if country else None,
@@ -227,6 +240,32 @@ def random_world(seed: int, people: int = 150) -> World:
                 touchpoint_id=f"t-{user}-{touch:02}",
                 user_key=user,
                 touched_at=moment(),
+            )
+        for statement in range(chance.randrange(0, 4)):
+            attribute, value = chance.choice(
+                [
+                    *(("interest", "toys"), ("Interest", "shoes"), ("values", "price")),
+                    *(("home", "own"), ("urbanity", "urban"), ("urbanity", "rural")),
+                ]
+            )
+            world.add(
+                "staging.stg_landing__profile_attributes",
+                user_id=user,
+                attribute=attribute,
+                value=value,
+                observed_at=chance.choice([None, moment(), moment()]),
+                file_seq=1,
+                row_number=statement,
+            )
+        for statement in range(chance.choice([0, 0, 1, 3])):
+            world.add(
+                "staging.stg_landing__consents",
+                user_id=user,
+                purpose=chance.choice(["psychographic", "psychographic", "advertising"]),
+                is_granted=chance.random() < 0.4,
+                changed_at=moment(),
+                file_seq=1,
+                row_number=statement,
             )
         if chance.random() < 0.7:
             for version in range(chance.randrange(1, 3)):
@@ -241,6 +280,8 @@ def random_world(seed: int, people: int = 150) -> World:
                         [None, "Under 15K", "50-74K", "250K+", "120,000 - 140,000"]
                     ),
                     country=chance.choice([None, "IT"]),
+                    household_size=chance.choice([None, "1", "2", "5+"]),
+                    created_at=chance.choice([None, START + 40 * DAY]),
                     updated_at=START + version * DAY,
                     file_seq=1,
                     row_number=version,
@@ -343,7 +384,11 @@ def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, o
         ),
         key=lambda event: (event["occurred_at"], event["event_id"]),
     )
-    contacts = [row for row in rows["stg_landing__contacts"] if row["user_id"] == user]
+    own = {
+        name: [row for row in rows[f"stg_landing__{name}"] if row["user_id"] == user]
+        for name in ("contacts", "profile_attributes", "consents")
+    }
+    contacts = own["contacts"]
     contact = max(contacts, key=lambda row: row["updated_at"]) if contacts else {}
     places = [event for event in events if event["country"]]
     place = places[-1] if places else contact
@@ -355,6 +400,47 @@ def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, o
     born = contact.get("birth_date")
     age = born and ((moment.year - born.year) * 12 + moment.month - born.month) // 12
     written = {"35-44": 35, "65+": 65, "Under 18": 0}.get(contact.get("age_band"))
+
+    def leader(rows: list[tuple[dt.datetime, str, str | None]]) -> str | None:
+        """The name that most rows have; of several, the one that was the last to get there."""
+        counts: dict[str, tuple[int, dt.datetime]] = {}
+        for at, _, name in sorted(rows):
+            if name is not None:
+                counts[name] = (counts.get(name, (0,))[0] + 1, at)
+        return max(counts, key=lambda name: (*counts[name], name)) if counts else None
+
+    def stated(attribute: str) -> str | None:
+        found = [
+            (row["observed_at"] or dt.datetime(1970, 1, 1), row["row_number"], row["value"])
+            for row in own["profile_attributes"]
+            if row["attribute"].lower() == attribute
+        ]
+        return max((row for row in found if row[0] < moment), default=(None,))[-1]
+
+    def minutes(since: dt.datetime | None) -> int | None:
+        return None if since is None else (moment - since) // dt.timedelta(minutes=1)
+
+    def open_since(*names: str) -> int | None:
+        """Minutes since the last event of these names, if no order came after it or with it."""
+        last = max((e["occurred_at"] for e in events if e["event_name"] in names), default=None)
+        return None if last is None or (times and last <= times[-1]) else minutes(last)
+
+    signals = [e["occurred_at"] for e in events if e["event_name"] in EVENTS[3:]]
+    active = [*started, *signals]
+    joined = [e["occurred_at"] for e in events if e["event_name"] == "signed_up"]
+    if contact.get("created_at") and contact["created_at"] < moment:
+        joined.append(contact["created_at"])
+    answers = [
+        (row["changed_at"], row["row_number"], row["is_granted"])
+        for row in own["consents"]
+        if row["purpose"] == "psychographic" and row["changed_at"] < moment
+    ]
+    allowed = max(answers)[-1] if answers else True
+    ended = [row for row in sessions if row["ended_at"] < moment and row["device_type"]]
+    visits = [
+        row["device_type"] if row["device_type"] in ("desktop", "mobile", "tablet") else "other"
+        for row in ended
+    ]
 
     def rounded(value: Decimal, digits: str) -> Decimal:
         return value.quantize(Decimal(digits), ROUND_HALF_UP)
@@ -388,6 +474,35 @@ def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, o
             Decimal(0),
         ),
         "offers_redeemed_count": sum(event["event_name"] == "offer_redeemed" for event in events),
+        "orders_with_coupon_count": sum(order["coupon_code"] is not None for order in orders),
+        "intent_signals_7d": sum(time > moment - 7 * DAY for time in signals),
+        "minutes_since_open_signal": open_since(*EVENTS[3:]),
+        "minutes_since_open_cart": open_since("added_to_cart"),
+        "minutes_since_open_checkout": open_since("checkout_started"),
+        "minutes_since_last_visit": minutes(max(active, default=None)),
+        "days_since_last_active": (moment - max(active + times)) // DAY if active + times else None,
+        "days_since_joined": (moment - min(joined)) // DAY if joined else None,
+        **{
+            f"visits_{kind}_count": visits.count(kind)
+            for kind in ("desktop", "mobile", "tablet", "other")
+        },
+        "top_category": leader(
+            [(order["ordered_at"], order["order_id"], order["top_category"]) for order in orders]
+        ),
+        "top_channel": leader(
+            [
+                (row["started_at"], row["session_id"], row["channel"])
+                for row in sessions
+                if row["started_at"] < moment
+            ]
+        ),
+        "interest": stated("interest") if allowed else None,
+        "value_theme": stated("values") if allowed else None,
+        "urbanity": stated("urbanity"),
+        "household_size": contact.get("household_size"),
+        "local_hour": moment.hour,
+        "local_weekday": moment.isoweekday(),
+        "local_month": moment.month,
         "country": place.get("country"),
         "region": place.get("region"),
         "device_type": devices[-1] if devices else None,
@@ -434,6 +549,7 @@ def build(project: Path, data: Path, world: World, *settings: str) -> None:
     data.mkdir(parents=True, exist_ok=True)
     with connect(data / "warehouse.duckdb") as connection:
         world.write(connection)
+    dbt(project, data, "seed", "--select", "personas")
     dbt(project, data, "run", "--select", OWN_MODELS[0], *settings)
     fit.score(Night(Settings(data=data, landing=data / "landing")))
     dbt(project, data, "run", "--select", *OWN_MODELS[1:], *settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from apportion import runner
-from apportion.night import STEPS, Step
+from apportion.night import PRIVACY_STEPS, STEPS, Step
 from apportion.settings import Settings
 
 HEAVY = ("dbt", "duckdb", "great_expectations", "pandas", "pyarrow", "rich", "sklearn")
@@ -28,7 +29,7 @@ spec = importlib.util.spec_from_file_location("file", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 seconds = time.monotonic() - began
-found = module.nightly()
+found = getattr(module, sys.argv[2])()
 print(json.dumps({
     "seconds": seconds,
     "modules": sorted({name.split(".")[0] for name in set(sys.modules) - before}),
@@ -56,9 +57,9 @@ print(json.dumps({
 """
 
 
-def inspect(project: Path, home: Path, **environment: str) -> dict:
+def inspect(project: Path, home: Path, dag: str = "nightly", **environment: str) -> dict:
     result = subprocess.run(
-        [sys.executable, "-c", INSPECT, str(project / "dags" / "nightly.py")],
+        [sys.executable, "-c", INSPECT, str(project / "dags" / f"{dag}.py"), dag],
         capture_output=True,
         text=True,
         check=False,
@@ -127,6 +128,23 @@ def test_the_runbook_names_every_task(project: Path) -> None:
     runbook = (project / "dags" / "README.md").read_text()
     for step in STEPS:
         assert f"| {step.name} |" in runbook
+    for step in PRIVACY_STEPS:
+        assert re.search(rf"[| ]{step.name}[ ,]", runbook), step.name
+
+
+def test_privacy_is_a_night_that_erases_before_it_publishes(project: Path, tmp_path: Path) -> None:
+    privacy = inspect(project, tmp_path, "privacy")
+    names = [task["task_id"] for task in privacy["tasks"]]
+    assert names == [step.name for step in PRIVACY_STEPS]
+    assert names.index("erase") < names.index("build_marts") < names.index("publish")
+    assert names[-1] == "purge"
+    # What was built before people were erased is built again.
+    for step in ("build_staging", "gate_staging", "build_intermediate", "gate_intermediate"):
+        assert names.index(f"{step}_again") > names.index("erase")
+    assert not set(HEAVY) & set(privacy["modules"])
+    assert {task["pool"] for task in privacy["tasks"]} == {"warehouse_writer"}
+    for word in ("Reads", "Writes", "When red"):
+        assert word in privacy["doc_md"]
 
 
 def test_a_task_takes_its_params_else_the_environment(

@@ -10,7 +10,7 @@ from segments_world import DAY, MICROSECOND, build, copy_project, features_befor
 from apportion.warehouse import connect
 
 
-@pytest.fixture(scope="module", params=[11])
+@pytest.fixture(scope="module", params=[12])
 def built(request, tmp_path_factory):
     """A random world and the warehouse of its features and marts."""
     folder = tmp_path_factory.mktemp("features")
@@ -55,6 +55,7 @@ def test_features_of_every_other_moment_equal_the_recomputation(built):
         "conversion",
         "order",
         "boundary",
+        "snapshot",
     }
     for moment in moments:
         assert_recomputed(world, moment)

@@ -29,6 +29,12 @@ START = dt.datetime(2026, 1, 1)
 # The days that the nights are judged as of; a night is skipped, and one has no new file.
 NIGHTS = (20, 33, 34, 52, 100, 131)
 QUIET = 2
+# Refunds of one night come under a name that nobody knew until a later one: quarantined, then read.
+RENAMED, KNOWN = 1, 3
+VISITS = (
+    *("page_viewed", "page_viewed", "page_viewed", "product_viewed", "search_performed"),
+    *("added_to_cart", "checkout_started", "signed_up"),
+)
 POPULATIONS = 50
 SEEDS = range(int(os.environ.get("APPORTION_SOAK", "1")))
 # What is about the run itself, not about the data.
@@ -62,7 +68,9 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
         event = {"event_id": f"{name}-e{number}", "occurred_at": moment()}
         kind = dice.random()
         if kind < 0.5:
-            event |= {"event_name": "page_viewed", "anonymous_id": person["device"]}
+            event |= {"event_name": dice.choice(VISITS), "anonymous_id": person["device"]}
+            if dice.random() < 0.5:
+                event["device_type"] = dice.choice(["mobile", "desktop", "tablet", "tv"])
             if dice.random() < 0.4:
                 event |= {"utm_source": dice.choice(["google", "newsletter"]), "utm_medium": "cpc"}
             if dice.random() < 0.2:
@@ -87,7 +95,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
                 "user_id": person["user_id"],
                 "campaign_id": f"{name}-mailing",
             }
-        if event["event_name"] == "page_viewed" and dice.random() < 0.15:
+        if event["event_name"] in VISITS and dice.random() < 0.15:
             # The source says which visit it is of, days apart or not.
             event["session_id"] = f"{person['device']}-s{dice.randrange(3)}"
         rows.append(("events", event))
@@ -110,6 +118,7 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "revenue": f"{dice.randrange(1, 9000) / 100:.2f}",
             "currency": dice.choice(["USD", "USD", "EUR"]),
             "status": "paid",
+            "coupon_code": dice.choice(["SPRING", None]),
             **dice.choice([{"user_id": person["user_id"]}, {"email": person["email"]}, {}]),
         }
         rows.append(("orders", order))
@@ -154,12 +163,32 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "currency": "EUR",
         }
         rows.append(("offline_conversions", conversion))
+    # Answers and withdrawals, by account or device, under laws that differ.
+    for _ in range(8):
+        person = dice.choice(people)
         consent = {
-            "purpose": "analytics",
-            "is_granted": dice.random() < 0.5,
+            "purpose": dice.choice(
+                ["analytics", "analytics", "personalization", "advertising", "psychographic"]
+            ),
+            "is_granted": dice.random() < 0.6,
             "changed_at": moment(),
+            "jurisdiction": dice.choice(["EU", "DE-BY", "US-CA", "elsewhere"]),
+            **dice.choice(
+                [
+                    {"user_id": person["user_id"]},
+                    {"email": person["email"]},
+                    {"anonymous_id": person["device"]},
+                ]
+            ),
         }
-        rows.append(("consents", consent | {"user_id": dice.choice(people)["user_id"]}))
+        rows.append(("consents", {k: v for k, v in consent.items() if v != "elsewhere"}))
+    for number in range(6):
+        attribute = {
+            "attribute": dice.choice(["interest", "values", "urbanity"]),
+            "value": f"v{number}",
+            "observed_at": dice.choice([moment(), moment(), None]),
+        }
+        rows.append(("profile_attributes", attribute | {"user_id": dice.choice(people)["user_id"]}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
         {
@@ -184,11 +213,12 @@ def happened_on(row: dict) -> float:
         "refunded_at",
         "converted_at",
         "changed_at",
+        "observed_at",
     )
     days = [
         (dt.datetime.fromisoformat(row[name]) - START) / dt.timedelta(days=1)
         for name in (*moments, "created_at", "updated_at")
-        if name in row
+        if row.get(name) is not None
     ]
     return max(days, default=0)
 
@@ -211,7 +241,24 @@ def land(landing: Path, night: int, rows: list[tuple[str, dict]]) -> None:
     for (dataset, name), records in by_file.items():
         path = landing / dataset / f"{name}-{night}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
+        if (dataset, night) == ("refunds", RENAMED):
+            records = [{"refund_no": r["refund_id"]} | r for r in records]
+            for record in records:
+                del record["refund_id"]
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def name_the_column(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody adds the one line to the aliases."""
+    seed = folder / "column_aliases.csv"
+    seed.write_text(load.ALIASES.read_text() + "refunds,refund_no,refund_id\n")
+    monkeypatch.setattr(load, "ALIASES", seed)
+
+
+def quarantined(settings: Settings) -> int:
+    """The rows in quarantine."""
+    with connect(settings.warehouse, read_only=True) as connection:
+        return connection.execute("select count(*) from raw._quarantine").fetchone()[0]
 
 
 def build(settings: Settings, day: int, *, full_refresh: bool = False) -> str:
@@ -296,14 +343,17 @@ def history(request, tmp_path_factory):
     return nights, tmp_path_factory.mktemp("nights")
 
 
-def test_each_night_leaves_what_a_full_refresh_leaves(history):
+def test_each_night_leaves_what_a_full_refresh_leaves(history, monkeypatch):
     nights, folder = history
     landing = folder / "landing"
     settings = Settings.resolve(folder / "data", landing)
-    said, shares = [], []
+    said, shares, waiting = [], [], []
     for number, (day, rows) in enumerate(zip(NIGHTS, nights, strict=True)):
         land(landing, number, rows)
+        if number == KNOWN:
+            name_the_column(folder, monkeypatch)
         said.append(build(settings, day))
+        waiting.append(quarantined(settings) > 0)
         shares.append(affected_share(settings))
         again = Settings.resolve(folder / "again", landing)
         shutil.rmtree(again.data, ignore_errors=True)
@@ -312,12 +362,14 @@ def test_each_night_leaves_what_a_full_refresh_leaves(history):
         assert not differences(content(settings), content(again)), f"night {number}"
     # All but the first were incremental, and not of everybody, or nothing was compared.
     assert 0 < shares[QUIET] < 0.5, shares
+    assert waiting == [RENAMED <= number < KNOWN for number in range(len(NIGHTS))]
     assert ["what changed" in line for line in said] == [False] + [True] * (len(NIGHTS) - 1)
 
 
-def test_one_night_leaves_the_same_credit_as_many(history):
+def test_one_night_leaves_the_same_credit_as_many(history, monkeypatch):
     # Learned models aside: the many nights learned from what there was on the first.
     _, folder = history
+    name_the_column(folder, monkeypatch)
     once = Settings.resolve(folder / "once", folder / "landing")
     build(once, NIGHTS[-1])
     query = (

@@ -25,6 +25,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "stg_landing__event_timeliness",
     ): "its rows are those of stg_landing__events, one to one",
     ("sources", "run_log"): "the record of the runs is written by the steps of a night",
+    ("sources", "privacy_audit_log"): "the record of requests is written by the steps of privacy",
     ("sources", "quality_results"): "the record of the gates is written by the gates",
     ("sources", "source_freshness"): "the record of freshness is written by the loading step",
 }

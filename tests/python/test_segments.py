@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
+import family_rules
 import pytest
 from segments_world import (
     AS_OF,
@@ -48,7 +49,11 @@ macros:
   - name: segment_catalog__basket
     description: Kind and description of each segment.
 """
-FAMILIES = {"basket", "demographic", "device", "geographic", "lifecycle", "rfm"}
+# Nothing was trained in this world.
+LEARNED = {"cluster", "churn_risk", "conversion_propensity", "predicted_value"}
+FAMILIES = {"basket", *family_rules.RULES, *LEARNED}
+OF_MOMENT = {"contextual", "season"}
+MEMBERSHIPS = FAMILIES - OF_MOMENT
 MIN_SEGMENT_SIZE = 10
 
 
@@ -79,9 +84,13 @@ def query(built):
 def test_a_family_is_added_by_its_file_alone(query):
     columns = {name for (name, *_) in query("describe marts.journey_touchpoints")}
     assert {f"segment_{family}" for family in FAMILIES} <= columns
-    for table in ("segment_definitions", "segment_memberships", "attribution_by_segment"):
+    for table, families in {
+        "segment_definitions": FAMILIES,
+        "segment_memberships": MEMBERSHIPS,
+        "attribution_by_segment": FAMILIES,
+    }.items():
         found = query(f"select distinct segment_family from marts.{table}")
-        assert {family for (family,) in found} == FAMILIES
+        assert {family for (family,) in found} == families
     assert query(
         "select segment, description, kind from marts.segment_definitions"
         " where segment_family = 'basket' order by segment"
@@ -99,24 +108,34 @@ def test_everybody_is_in_one_segment_of_each_family(built, query):
     current = query(
         "select user_key, segment_family from marts.segment_memberships where is_current"
     )
-    assert sorted(current) == sorted((user, family) for user in people for family in FAMILIES)
+    assert sorted(current) == sorted((user, family) for user in people for family in MEMBERSHIPS)
     assert query(
         "select segment_family, sum(members) from marts.segment_definitions group by all order by 1"
-    ) == [(family, len(people)) for family in sorted(FAMILIES)]
+    ) == [(family, len(people) * (family in MEMBERSHIPS)) for family in sorted(FAMILIES)]
 
 
-def lifecycle(features: dict) -> str:
-    """The rule of the family lifecycle with 30, 60 and 120 days, in Python."""
-    since_order, since_first = features["days_since_last_order"], features["days_since_first_seen"]
-    if since_order is not None and since_order >= 120:
-        return "lapsed"
-    if since_order is not None and since_order >= 60:
-        return "lapsing"
-    if (features["days_between_last_orders"] or 0) >= 120:
-        return "reactivated"
-    if since_first is None or since_first < 30:
-        return "new"
-    return "active" if since_order is not None else "prospect"
+def test_labels_of_touches_are_of_what_had_happened_before(built, query):
+    """1,000 random pairs of touchpoint and family, from nothing but strictly earlier rows."""
+    world, data = built
+    with connect(data / "warehouse.duckdb", read_only=True) as connection:
+        limits = connection.execute("from ml.rfm_thresholds").df().to_dict("records")[0]
+    limits = {name: value for name, value in limits.items() if name.count("_") == 1}
+    columns = ", ".join(f"segment_{family}" for family in family_rules.RULES)
+    touches = query(
+        f"select user_key, feature_at, {columns} from intermediate.int_segments__labelled_moments"
+        " where moment_type = 'touch' order by moment_id"
+    )
+    chance, seen, wrong = random.Random(7), defaultdict(set), []
+    for _ in range(1000):
+        user, moment, *labels = chance.choice(touches)
+        number, family = chance.choice(list(enumerate(family_rules.RULES)))
+        expected = family_rules.label(family, features_before(world, user, moment), limits)
+        seen[family].add(expected)
+        if labels[number] != expected:
+            wrong.append((family, user, moment, labels[number], expected))
+    assert not wrong
+    # A family that tells all the same would prove nothing.
+    assert not [family for family in family_rules.RULES if len(seen[family]) < 2]
 
 
 def test_lifecycle_validity_is_right_at_any_time(built, query):
@@ -137,7 +156,10 @@ def test_lifecycle_validity_is_right_at_any_time(built, query):
             if time < first:
                 continue
             (segment,) = [name for name, start, end in periods if start <= time < end]
-            assert segment == lifecycle(features_before(world, user, time)), (user, time)
+            assert segment == family_rules.lifecycle(features_before(world, user, time)), (
+                user,
+                time,
+            )
             seen.add(segment)
     assert seen == {"new", "prospect", "active", "lapsing", "lapsed", "reactivated"}
 

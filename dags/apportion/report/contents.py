@@ -526,6 +526,7 @@ DATASETS = (
                 funnel, segment_family, segment, printf('%d. %s', step_number, step) as step,
                 users
             from funnel_steps
+            where segment_family <> 'all'
             order by funnel, step_number, segment_family, segment
         """,
         measures={"users": "count"},
@@ -539,7 +540,7 @@ DATASETS = (
                 segment_family, segment, strftime(cohort_month, '%Y-%m') as cohort,
                 printf('%02d', month_number) as month_number, users, retained, revenue
             from cohort_retention
-            where month_number <= 12
+            where month_number <= 12 and segment_family <> 'all'
             order by cohort, month_number, segment_family, segment
         """,
         measures={"users": "count", "retained": "count", "revenue": "money"},

@@ -6,6 +6,7 @@
 -#}
 {% macro label_moments(moments) -%}
 {%- set versioned = versioned_segment_families() %}
+{%- set scored = scored_segment_families() %}
 with features as (
     select moments.*
     from {{ ref('int_features__as_of_moment') }} as moments
@@ -22,6 +23,20 @@ with features as (
         row_number() over (order by valid_from, version) = 1 as is_first_version,
         lead(valid_from) over (order by valid_from, version) as valid_to
     from {{ segment_family_part('versions', family) }}
+),
+{%- endfor %}
+
+{%- for family in scored %}
+
+-- The last score of the person at or before the moment.
+{{ family }}_scores as (
+    select
+        user_key,
+        segment,
+        valid_from,
+        lead(valid_from) over (partition by user_key order by valid_from) as valid_to
+    from {{ segment_family_part('scores', family) }}
+    where segment_family = '{{ family }}'
 ),
 {%- endfor %}
 
@@ -53,6 +68,13 @@ final as (
 left join {{ family }}_versions as {{ family }}
     on
         ({{ family }}.is_first_version or features.feature_at >= {{ family }}.valid_from)
+        and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
+    {%- endfor %}
+    {%- for family in scored %}
+left join {{ family }}_scores as {{ family }}
+    on
+        features.user_key = {{ family }}.user_key
+        and features.feature_at >= {{ family }}.valid_from
         and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
     {%- endfor %}
 )

@@ -1,4 +1,4 @@
--- One row per scope x conversion type x day of the conversion x segment family x segment x person
+-- One row per scope x conversion type x day of the conversion x person x combination of segments
 -- with credit there.
 {{ config(
     materialized='incremental',
@@ -39,28 +39,21 @@ labelled as (
             and apportioned.moment_id = labelled_moments.moment_id
 ),
 
-people as (
-    select distinct
+final as (
+    select
+        attribution_scope,
+        conversion_type,
+        converted_date,
+        user_key,
+        {{ surrogate_key(segment_columns()) }} as segments_key,
+        {{ segment_columns() | join(',\n        ') }}
+    from labelled
+    group by
         attribution_scope,
         conversion_type,
         converted_date,
         user_key,
         {{ segment_columns() | join(',\n        ') }}
-    from labelled
-),
-
-final as (
-    {%- for family in segment_families() %}
-    select distinct
-        attribution_scope,
-        conversion_type,
-        converted_date,
-        '{{ family }}' as segment_family,
-        segment_{{ family }} as segment,
-        user_key
-    from people
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
 )
 
 select * from final

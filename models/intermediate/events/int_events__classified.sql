@@ -78,6 +78,7 @@ final as (
         with_channels.engagement_seconds,
         with_channels.duplicates_count,
         with_channels.is_personalized,
+        with_channels.is_personalization_consented,
         with_channels.occurred_at,
         with_channels.received_at,
         {%- for column, otherwise in {

@@ -115,8 +115,18 @@ named as (
         user_agents.is_bot,
         coalesce(places.country_code, nullif(trim(with_tags.country), '')) as country_code,
         coalesce(places.region_code, nullif(trim(with_tags.region), '')) as region_code,
-        anonymous_id_device.identifier_hash as device_key
+        anonymous_id_device.identifier_hash as device_key,
+        {{ consent_given('with_tags.is_consented', 'analytics_consent') }}
+            as is_analytics_consented,
+        {{ consent_given('with_tags.is_consented', 'personalization_consent') }}
+            as is_personalization_consented
     from with_tags
+    {{ join_consent(
+        'analytics', 'analytics_consent', 'with_tags.user_key', 'with_tags.occurred_at'
+    ) }}
+    {{ join_consent(
+        'personalization', 'personalization_consent', 'with_tags.user_key', 'with_tags.occurred_at'
+    ) }}
     left join {{ ref('event_names') }} as event_names
         on lower(trim(with_tags.event_name)) = event_names.vendor_name
     left join {{ ref('stg_landing__user_agents') }} as user_agents
@@ -164,7 +174,7 @@ final as (
         upper(trim(currency)) as currency,
         case
             when occurred_at >= {{ as_of() }} then 'not_yet'
-            when is_consented = false then 'no_consent'
+            when not is_analytics_consented then 'no_consent'
             when is_bot then 'bot'
             when {{ is_internal('ip', 'page_host', 'user_key') }} then 'internal'
         end as exclusion_reason,
@@ -177,6 +187,7 @@ final as (
         row_number,
         ---------- booleans
         is_personalized,
+        is_personalization_consented,
         ---------- times
         occurred_at,
         received_at

@@ -1,6 +1,6 @@
 -- One row per moment at which a person is looked at: what had added up strictly before it.
 -- Moments: each touchpoint, each conversion, just after each order, where the clock alone changes
--- a label, and now.
+-- a label, the first of each month, and now.
 {{ config(
     materialized='incremental',
     incremental_strategy='affected',
@@ -9,11 +9,20 @@
     on_schema_change='fail'
 ) }}
 {%- set day = 86400000000 %}
-{%- set windows = {'30': 30 * day, '90': 90 * day, '365': 365 * day} %}
-{#- Of what is carried on, sessions and engagement are counted in a sliding window. -#}
+{%- set windows = {'7': 7 * day, '30': 30 * day, '90': 90 * day, '365': 365 * day} %}
+{#- Of what is carried on, sessions, engagement and signals are counted in a sliding window. -#}
 {%- set carried_window = windows['30'] %}
 {%- set boundaries = segment_boundaries() %}
 {%- set keys = 'int_nights__affected_features' %}
+{#- What is carried on from a base: column of this model by its type. -#}
+{%- set carried = {
+    'sessions_count': 'bigint', 'engagement_ms': 'bigint', 'offers_redeemed_count': 'bigint',
+    'signals_count': 'bigint', 'last_signal_us': 'bigint', 'last_cart_us': 'bigint',
+    'last_checkout_us': 'bigint', 'last_session_us': 'bigint', 'signed_up_us': 'bigint',
+    'visits_desktop_count': 'bigint', 'visits_mobile_count': 'bigint', 'visits_tablet_count': 'bigint',
+    'visits_other_count': 'bigint', 'channel_key': 'varchar',
+    'device_type': 'varchar', 'country': 'varchar', 'region': 'varchar', 'city': 'varchar',
+} %}
 with touchpoints as (
     select touchpoints.*
     from {{ ref('int_touchpoints__collapsed') }} as touchpoints
@@ -68,15 +77,11 @@ base_moments as (
 
 bases as (
     select
+        {%- for column in carried %}
+        max(built.{{ column }}) as {{ column }},
+        {%- endfor %}
         built.user_key,
-        built.at_us,
-        max(built.sessions_count) as sessions_count,
-        max(built.engagement_ms) as engagement_ms,
-        max(built.offers_redeemed_count) as offers_redeemed_count,
-        max(built.device_type) as device_type,
-        max(built.country) as country,
-        max(built.region) as region,
-        max(built.city) as city
+        built.at_us
     from {{ this }} as built
     inner join base_moments
         on
@@ -87,15 +92,11 @@ bases as (
 {%- else %}
 bases as (
     select
+        {%- for column, type in carried.items() %}
+        cast(null as {{ type }}) as {{ column }},
+        {%- endfor %}
         user_key,
-        0 as at_us,
-        0 as sessions_count,
-        0 as engagement_ms,
-        0 as offers_redeemed_count,
-        cast(null as varchar) as device_type,
-        cast(null as varchar) as country,
-        cast(null as varchar) as region,
-        cast(null as varchar) as city
+        0 as at_us
     from people
     where 1 = 0
 ),
@@ -104,6 +105,7 @@ bases as (
 sessions as (
     select
         sessions.*,
+        {{ microseconds('sessions.started_at') }} as started_us,
         {{ microseconds('sessions.started_at') }} >= coalesce(bases.at_us, 0) as is_counted
     from {{ ref('int_sessions__sessionized') }} as sessions
     inner join people
@@ -111,6 +113,38 @@ sessions as (
     left join bases
         on sessions.user_key = bases.user_key
     where {{ microseconds('sessions.ended_at') }} >= coalesce(bases.at_us, 0)
+),
+
+-- Visits by channel before the base: the leader alone is carried, its followers are counted.
+channel_bases as (
+    select
+        sessions.user_key,
+        sessions.channel,
+        count(*) as visits_count
+    from {{ ref('int_sessions__sessionized') }} as sessions
+    inner join bases
+        on
+            sessions.user_key = bases.user_key
+            and {{ microseconds('sessions.started_at') }} < bases.at_us
+    group by sessions.user_key, sessions.channel
+),
+
+started_sessions as (
+    select
+        sessions.user_key,
+        sessions.started_us,
+        {{ leader_key(
+            'coalesce(channel_bases.visits_count, 0) + row_number() over (
+                partition by sessions.user_key, sessions.channel
+                order by sessions.started_us, sessions.session_id
+            )', 'sessions.started_us', 'sessions.channel'
+        ) }} as channel_key
+    from sessions
+    left join channel_bases
+        on
+            sessions.user_key = channel_bases.user_key
+            and sessions.channel = channel_bases.channel
+    where sessions.is_counted
 ),
 
 events as (
@@ -125,6 +159,12 @@ events as (
         and {{ microseconds('events.occurred_at') }} >= coalesce(bases.at_us, 0)
 ),
 
+-- Few: from the first.
+statements as (
+    select * from {{ ref('int_features__statements') }}
+    where {{ only_affected(keys=keys) }}
+),
+
 refunds as (
     select * from {{ ref('stg_landing__refunds') }}
 ),
@@ -134,6 +174,10 @@ orders as (
     select
         *,
         {{ microseconds('ordered_at') }} as at_us,
+        {{ leader_key(
+            'row_number() over (partition by user_key, top_category order by ordered_at, order_id)',
+            microseconds('ordered_at'), 'top_category'
+        ) }} as category_key,
         lag({{ microseconds('ordered_at') }}) over (
             partition by user_key order by ordered_at, order_id
         ) as previous_us,
@@ -272,6 +316,34 @@ boundary_moments as (
     {%- endfor %}
 ),
 
+-- The first of each month since the person was first seen: what models learn from.
+people_months as (
+    select
+        *,
+        {{ month_number(moment_of('first_seen_us')) }} as first_month,
+        {{ month_number(moment_of('as_of_us')) }} as last_month
+    from people
+),
+
+snapshot_months as (
+    select
+        user_key,
+        as_of_us,
+        from_us,
+        {{ explode_range('first_month + 1', 'last_month') }} as month_number
+    from people_months
+),
+
+snapshot_moments as (
+    select
+        user_key,
+        {{ microseconds(month_begin('month_number')) }} as at_us
+    from snapshot_months
+    where
+        {{ microseconds(month_begin('month_number')) }} < as_of_us
+        and {{ microseconds(month_begin('month_number')) }} >= from_us
+),
+
 moments as (
     select
         'touch' as moment_type,
@@ -306,6 +378,13 @@ moments as (
     group by user_key, at_us
     union all
     select
+        'snapshot' as moment_type,
+        {{ surrogate_key(['user_key', 'at_us']) }} as moment_id,
+        user_key,
+        at_us
+    from snapshot_moments
+    union all
+    select
         'now' as moment_type,
         user_key as moment_id,
         user_key,
@@ -320,16 +399,37 @@ timeline as (
         {'relation': 'moments', 'values': {'moment_type': 'moment_type', 'moment_id': 'moment_id'}},
         {'relation': 'orders', 'values': {
             'order_id': 'order_id', 'revenue': 'gross_revenue', 'discount': 'discount', 'gross_revenue': 'gross_revenue',
-            'order_us': 'at_us', 'previous_us': 'previous_us'}},
+            'order_us': 'at_us', 'previous_us': 'previous_us', 'category_key': 'category_key',
+            'coupons': 'case when coupon_code is not null then 1 end'}},
         {'relation': 'refund_steps', 'values': {'revenue': '-refunded'}},
         {'relation': 'bases', 'at': 'at_us - 1', 'values': {
             'sessions': 'sessions_count', 'engagement_ms': 'engagement_ms', 'offers': 'offers_redeemed_count',
+            'signals': 'signals_count', 'signal_us': 'last_signal_us', 'cart_us': 'last_cart_us',
+            'checkout_us': 'last_checkout_us', 'session_us': 'last_session_us', 'signed_up_us': 'signed_up_us',
+            'visits_desktop': 'visits_desktop_count', 'visits_mobile': 'visits_mobile_count',
+            'visits_tablet': 'visits_tablet_count', 'visits_other': 'visits_other_count', 'channel_key': 'channel_key',
             'device_type': 'device_type', 'country': 'country', 'region': 'region', 'city': 'city'}},
-        {'relation': 'sessions', 'at': microseconds('started_at'), 'values': {'sessions': 1}, 'where': 'is_counted'},
+        {'relation': 'started_sessions', 'at': 'started_us', 'values': {
+            'sessions': 1, 'session_us': 'started_us', 'channel_key': 'channel_key'}},
         {'relation': 'sessions', 'at': microseconds('ended_at'), 'values': {
-            'engagement_ms': 'cast(round(engagement_seconds * 1000e0) as bigint)'}, 'where': 'engagement_seconds > 0'},
+            'engagement_ms': 'cast(round(engagement_seconds * 1000e0) as bigint)',
+            'visits_desktop': "case when device_type = 'desktop' then 1 end",
+            'visits_mobile': "case when device_type = 'mobile' then 1 end",
+            'visits_tablet': "case when device_type = 'tablet' then 1 end",
+            'visits_other': "case when device_type not in ('desktop', 'mobile', 'tablet') then 1 end"},
+            'where': 'engagement_seconds > 0 or device_type is not null'},
         {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {'offers': 1},
             'where': "event_name = 'offer_redeemed'"},
+        {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {
+            'signals': 1, 'signal_us': microseconds('occurred_at'),
+            'cart_us': "case when event_name = 'added_to_cart' then " ~ microseconds('occurred_at') ~ ' end',
+            'checkout_us': "case when event_name = 'checkout_started' then " ~ microseconds('occurred_at') ~ ' end'},
+            'where': "event_name in ('" ~ intent_events() | join("', '") ~ "')"},
+        {'relation': 'events', 'at': microseconds('occurred_at'), 'values': {'signed_up_us': microseconds('occurred_at')},
+            'where': "event_name = 'signed_up'"},
+        {'relation': 'statements', 'at': 'stated_us', 'values': {
+            'interest': 'interest', 'value_theme': 'value_theme', 'urbanity': 'urbanity',
+            'psychographic_consent': 'psychographic_consent'}},
         {'relation': 'new_sightings', 'values': {
             'sighting_number': 'sighting_number', 'device_type': 'device_type',
             'country': 'country', 'region': 'region', 'city': 'city'}},
@@ -339,6 +439,10 @@ timeline as (
         'revenue': 'decimal(18, 4)', 'gross_revenue': 'decimal(18, 4)', 'discount': 'decimal(18, 4)',
         'order_us': 'bigint', 'previous_us': 'bigint', 'sessions': 'bigint', 'engagement_ms': 'bigint',
         'offers': 'bigint', 'sighting_number': 'bigint',
+        'coupons': 'bigint', 'signals': 'bigint', 'signal_us': 'bigint', 'cart_us': 'bigint', 'checkout_us': 'bigint',
+        'session_us': 'bigint', 'signed_up_us': 'bigint', 'visits_desktop': 'bigint', 'visits_mobile': 'bigint',
+        'visits_tablet': 'bigint', 'visits_other': 'bigint', 'category_key': 'varchar', 'channel_key': 'varchar',
+        'interest': 'varchar', 'value_theme': 'varchar', 'urbanity': 'varchar', 'psychographic_consent': 'boolean',
     } %}
     {%- for part in parts %}
     select
@@ -379,6 +483,23 @@ accumulated as (
         sum(engagement_ms) over before as engagement_ms,
         sum(engagement_ms) over until_30 as engagement_ms_until_30,
         cast(coalesce(sum(offers) over before, 0) as bigint) as offers_redeemed_count,
+        cast(coalesce(sum(coupons) over before, 0) as bigint) as orders_with_coupon_count,
+        cast(coalesce(sum(signals) over before, 0) as bigint) as signals_count,
+        cast(coalesce(sum(signals) over until_7, 0) as bigint) as signals_until_7,
+        {%- for kind in ['desktop', 'mobile', 'tablet', 'other'] %}
+        cast(coalesce(sum(visits_{{ kind }}) over before, 0) as bigint) as visits_{{ kind }}_count,
+        {%- endfor %}
+        max(signal_us) over before as last_signal_us,
+        max(cart_us) over before as last_cart_us,
+        max(checkout_us) over before as last_checkout_us,
+        max(session_us) over before as last_session_us,
+        min(signed_up_us) over before as signed_up_us,
+        max(category_key) over before as category_key,
+        max(channel_key) over before as channel_key,
+        {{ last_known('interest') }} over before as interest,
+        {{ last_known('value_theme') }} over before as value_theme,
+        {{ last_known('urbanity') }} over before as urbanity,
+        {{ last_known('psychographic_consent') }} over before as psychographic_consent,
         {{ last_known('device_type') }} over before as device_type,
         {{ last_known('country') }} over before as country,
         {{ last_known('region') }} over before as region,

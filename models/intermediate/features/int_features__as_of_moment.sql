@@ -1,5 +1,8 @@
 -- One row per moment at which a person is looked at: what was known strictly before it.
 {{ config(materialized='view') }}
+{%- set member_since = 'least(
+    signed_up_us, case when contact_created_us < at_us then contact_created_us end
+)' %}
 with accumulated as (
     select * from {{ ref('int_features__accumulated') }}
 ),
@@ -38,6 +41,13 @@ aged as (
         contact_attributes.country as contact_country,
         contact_attributes.region as contact_region,
         contact_attributes.city as contact_city,
+        contact_attributes.created_us as contact_created_us,
+        {{ local_time('moments_accumulated.feature_at') }} as local_at,
+        greatest(
+            moments_accumulated.last_session_us,
+            moments_accumulated.last_signal_us,
+            moments_accumulated.last_order_us
+        ) as last_active_us,
         cast(floor((
             extract(year from moments_accumulated.feature_at) * 12
             + extract(month from moments_accumulated.feature_at)
@@ -48,7 +58,7 @@ aged as (
         on moments_accumulated.user_key = contact_attributes.user_key
 ),
 
-final as (
+described as (
     select
         ---------- keys
         moment_type,
@@ -71,6 +81,12 @@ final as (
         gender,
         income_band,
         household_size,
+        {{ leader_of('category_key') }} as top_category,
+        {{ leader_of('channel_key') }} as top_channel,
+        -- Without a record of the person's answer, what was collected is taken to be granted.
+        case when coalesce(psychographic_consent, true) then interest end as interest,
+        case when coalesce(psychographic_consent, true) then value_theme end as value_theme,
+        urbanity,
         ---------- numbers
         coalesce(age, age_band_from) as age_from,
         income_from,
@@ -98,12 +114,38 @@ final as (
             as decimal(18, 3)
         ) as engagement_seconds_30d,
         offers_redeemed_count,
+        orders_with_coupon_count,
+        signals_count - signals_until_7 as intent_signals_7d,
+        {{ whole_minutes('at_us', 'greatest(last_session_us, last_signal_us)') }}
+            as minutes_since_last_visit,
+        {%- for step in ['signal', 'cart', 'checkout'] %}
+        case
+            when coalesce(last_{{ step }}_us > last_order_us, true)
+                then {{ whole_minutes('at_us', 'last_' ~ step ~ '_us') }}
+        end as minutes_since_open_{{ step }},
+        {%- endfor %}
+        {{ whole_days('at_us', 'last_active_us') }} as days_since_last_active,
+        {{ whole_days('at_us', member_since) }} as days_since_joined,
+        visits_desktop_count,
+        visits_mobile_count,
+        visits_tablet_count,
+        visits_other_count,
+        cast(extract(hour from local_at) as bigint) as local_hour,
+        cast(extract(isodow from local_at) as bigint) as local_weekday,
+        cast(extract(month from local_at) as bigint) as local_month,
         ---------- times
         feature_at,
         {{ moment_of('first_seen_us') }} as first_seen_at,
         {{ moment_of('last_order_us') }} as last_order_at,
         {{ moment_of('previous_order_us') }} as previous_order_at
     from aged
+),
+
+final as (
+    select
+        *,
+        {{ engagement_score('described') }} as engagement_score
+    from described
 )
 
 select * from final

@@ -65,7 +65,9 @@ final as (
         -- Months since year 0 of the month of birth: enough for an age as of a moment, and no
         -- birthday.
         cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
-            as birth_month
+            as birth_month,
+        ---------- times
+        {{ microseconds('created_at') }} as created_us
     from latest
 )
 

@@ -5,6 +5,7 @@
 {%- set label_days = segment_boundaries() | map(attribute='days') | unique | list %}
 -- depends_on: {{ ref('stg_landing__refunds') }}
 -- depends_on: {{ ref('int_identity__identifiers') }}
+-- depends_on: {{ ref('int_events__deduplicated') }}
 with affected_users as (
     select * from {{ ref('int_nights__affected_users') }}
 ),
@@ -16,6 +17,18 @@ clock as (
         built_clock.as_of as from_at,
         {{ as_of() }} as to_at
     from {{ source('built', 'built_clock') }} as built_clock
+),
+
+-- A month began: everybody is looked at.
+passed_months as (
+    select
+        identifiers.user_key,
+        clock.from_at
+    from {{ ref('int_identity__identifiers') }} as identifiers
+    cross join clock
+    where {{ month_number('clock.to_at') }} > {{ month_number('clock.from_at') }}
+    or clock.from_at = {{ month_begin(month_number('clock.from_at')) }}
+    group by identifiers.user_key, clock.from_at
 ),
 
 -- What falls out of a sliding window, or passes a day at which a label changes.
@@ -60,6 +73,18 @@ passed_sessions as (
         {%- endfor %}
 ),
 
+passed_signals as (
+    select
+        events.user_key,
+        clock.from_at
+    from {{ ref('int_events__deduplicated') }} as events
+    cross join clock
+    where
+        events.event_name in ('{{ intent_events() | join("', '") }}')
+        and events.occurred_at between clock.from_at - {{ days_interval(7) }}
+        and clock.to_at - {{ days_interval(7) }}
+),
+
 first_sightings as (
     select
         user_key,
@@ -89,7 +114,7 @@ affected as (
         from_at
     from affected_users
     {%- if none not in [sessions, orders] %}
-    {%- for part in ['orders', 'refunds', 'sessions', 'first_sightings'] %}
+    {%- for part in ['months', 'orders', 'refunds', 'sessions', 'signals', 'first_sightings'] %}
     union all
     select
         user_key,

@@ -1,5 +1,5 @@
 -- One row per person, old or new, of whom an identifier belongs to another person than at the last
--- night. An identifier that is new changes nobody's past.
+-- night, or whose consent changed. An identifier that is new changes nobody's past.
 with identifiers as (
     select * from {{ ref('int_identity__identifiers') }}
 ),
@@ -64,6 +64,20 @@ newly_guarded as (
     where guarded.changed_at >= {{ as_of() }}
 ),
 
+-- Whose consent changed: it holds for what they did before and since.
+changed_consents as (
+    select * from {{ ref('stg_landing__consents') }}
+    where
+        file_seq in (
+            select changed_files.file_seq
+            from {{ ref('int_nights__changed_files') }} as changed_files
+        )
+),
+
+people_of_changed_consents as (
+    {{ identified('changed_consents', ['user_id', 'email', 'anonymous_id'], 'changed_at') }}
+),
+
 final as (
     select old_user_key as user_key from changed
     union
@@ -73,6 +87,9 @@ final as (
     select user_key from changed_stints
     union
     select user_key from newly_guarded
+    union
+    select user_key from people_of_changed_consents
+    where user_key is not null
 )
 
 select * from final

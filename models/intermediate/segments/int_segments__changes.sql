@@ -16,7 +16,7 @@ with labelled_moments as (
 {%- if adds_to_built() %}
 labels_before as (
     select
-        {%- for family in segment_families() %}
+        {%- for family in membership_families() %}
         max_by(built.segment, built.valid_from)
         filter (where built.segment_family = '{{ family }}') as segment_{{ family }},
         {%- endfor %}
@@ -31,7 +31,7 @@ labels_before as (
 {%- else %}
 labels_before as (
     select
-        {%- for family in segment_families() %}
+        {%- for family in membership_families() %}
         cast(null as varchar) as segment_{{ family }},
         {%- endfor %}
         user_key
@@ -42,7 +42,7 @@ labels_before as (
 
 compared as (
     select
-        {%- for family in segment_families() %}
+        {%- for family in membership_families() %}
         coalesce(
             lag(labelled_moments.segment_{{ family }}) over person,
             labels_before.segment_{{ family }}
@@ -60,7 +60,7 @@ compared as (
 ),
 
 final as (
-    {%- for family in segment_families() %}
+    {%- for family in membership_families() %}
     select
         ---------- keys
         user_key,

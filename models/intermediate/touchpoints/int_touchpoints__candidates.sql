@@ -28,6 +28,7 @@ with event_touches as (
         classified.base_weight,
         classified.engagement_seconds,
         classified.is_personalized,
+        classified.is_personalization_consented,
         classified.is_paid,
         classified.is_direct,
         classified.is_eligible,
@@ -70,6 +71,8 @@ session_touches as (
         session_rule.base_weight,
         sessions.engagement_seconds,
         cast(null as boolean) as is_personalized,
+        {{ consent_given('cast(null as boolean)', 'personalization_consent') }}
+            as is_personalization_consented,
         sessions.is_paid,
         sessions.is_direct,
         session_rule.is_eligible,
@@ -85,6 +88,9 @@ session_touches as (
                     select closer.channel from closer_session_rules as closer
                 )
             )
+    {{ join_consent(
+        'personalization', 'personalization_consent', 'sessions.user_key', 'sessions.started_at'
+    ) }}
     {{ join_affected('sessions', 'sessions.started_at') }}
     where session_rule.touch_type is not null
 ),
@@ -135,8 +141,9 @@ final as (
         with_tactics.said_tactic as tactic,
         with_tactics.base_weight,
         with_tactics.engagement_seconds,
+        -- Without consent to it, a touch is not used as a personalised one.
         coalesce(with_tactics.is_said_personalized, tactics.is_personalized, false)
-            as is_personalized,
+        and with_tactics.is_personalization_consented as is_personalized,
         with_tactics.is_paid,
         with_tactics.is_direct,
         with_tactics.is_eligible,

@@ -3,14 +3,32 @@
 -- A touch counts for the segment of its person as of the touch, credit without a touch for the
 -- segment as of the conversion; a conversion of nobody known is unclassified.
 {%- set models = attribution_models() %}
-with people_of_segments as (
+{%- set max_segments = var('max_segments_per_family') %}
+with people as (
+    select
+        attribution_scope,
+        conversion_type,
+        user_key,
+        {{ segment_columns() | join(',\n        ') }}
+    from {{ ref('int_attribution__segment_people') }}
+    group by
+        attribution_scope,
+        conversion_type,
+        user_key,
+        {{ segment_columns() | join(',\n        ') }}
+),
+
+people_of_segments as (
+    {%- for family in segment_families() %}
     select distinct
         attribution_scope,
         conversion_type,
-        segment_family,
-        segment,
+        '{{ family }}' as segment_family,
+        segment_{{ family }} as segment,
         user_key
-    from {{ ref('int_attribution__segment_people') }}
+    from people
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
 ),
 
 segment_totals as (
@@ -134,6 +152,27 @@ last_merged_ranks as (
     group by attribution_scope, conversion_type, segment_family
 ),
 
+-- Of more segments than people act on, those with the fewest people beyond are one.
+counts as (
+    select
+        ranked_segments.attribution_scope,
+        ranked_segments.conversion_type,
+        ranked_segments.segment_family,
+        count(*) as segments_count,
+        count(*) - max(last_merged_ranks.last_merged_rank)
+        + least(max(last_merged_ranks.last_merged_rank), 1) as shown_count
+    from ranked_segments
+    inner join last_merged_ranks
+        on
+            ranked_segments.attribution_scope = last_merged_ranks.attribution_scope
+            and ranked_segments.conversion_type = last_merged_ranks.conversion_type
+            and ranked_segments.segment_family = last_merged_ranks.segment_family
+    group by
+        ranked_segments.attribution_scope,
+        ranked_segments.conversion_type,
+        ranked_segments.segment_family
+),
+
 shown_segments as (
     select
         ranked_segments.attribution_scope,
@@ -142,9 +181,19 @@ shown_segments as (
         ranked_segments.segment,
         case
             when ranked_segments.size_rank <= last_merged_ranks.last_merged_rank then '(small)'
+            when
+                counts.shown_count > {{ max_segments }}
+                and counts.segments_count - ranked_segments.size_rank
+                >= {{ max_segments }} - 1 - least(last_merged_ranks.last_merged_rank, 1)
+                then '(other)'
             else ranked_segments.segment
         end as shown_segment
     from ranked_segments
+    inner join counts
+        on
+            ranked_segments.attribution_scope = counts.attribution_scope
+            and ranked_segments.conversion_type = counts.conversion_type
+            and ranked_segments.segment_family = counts.segment_family
     inner join last_merged_ranks
         on
             ranked_segments.attribution_scope = last_merged_ranks.attribution_scope

@@ -11,13 +11,6 @@ labelled_people as (
     select * from {{ ref('int_segments__labelled_now') }}
 ),
 
-orders as (
-    select * from {{ ref('int_conversions__orders') }}
-    where
-        not is_cancelled
-        and exclusion_reason is null
-),
-
 consents as (
     select * from {{ ref('int_features__current_consents') }}
 ),
@@ -37,19 +30,6 @@ people as (
     group by user_key
 ),
 
--- The category of the most orders; then of the most revenue; then the first in the alphabet.
-ranked_categories as (
-    select
-        user_key,
-        top_category,
-        row_number() over (
-            partition by user_key order by count(*) desc, sum(revenue) desc, top_category
-        ) as category_rank
-    from orders
-    where top_category is not null
-    group by user_key, top_category
-),
-
 final as (
     select
         ---------- keys
@@ -63,7 +43,7 @@ final as (
         features.gender,
         features.income_band,
         features.household_size,
-        ranked_categories.top_category as top_product_category,
+        features.top_category as top_product_category,
         labelled_people.segment_lifecycle as lifecycle_stage,
         ---------- numbers
         people.identifiers_count,
@@ -71,7 +51,7 @@ final as (
         features.orders_count,
         features.revenue,
         features.average_order_value,
-        {{ engagement_score('features') }} as engagement_score,
+        features.engagement_score,
         clv_scores.predicted_clv,
         cast(null as double) as churn_probability,
         cast(null as double) as conversion_propensity,
@@ -94,10 +74,6 @@ final as (
         on people.user_key = consents.user_key
     left join clv_scores
         on people.user_key = clv_scores.user_key
-    left join ranked_categories
-        on
-            people.user_key = ranked_categories.user_key
-            and ranked_categories.category_rank = 1
 )
 
 select * from final

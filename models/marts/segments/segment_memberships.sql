@@ -13,7 +13,7 @@ labels as (
         valid_from,
         false as is_now
     from {{ ref('int_segments__changes') }}
-    {%- for family in segment_families() %}
+    {%- for family in membership_families() %}
     union all
     select
         user_key,
