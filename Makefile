@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit bench bench-load bench-nights lint format report docs lock clean
+.PHONY: help environment run airflow test soak unit accuracy bench bench-load bench-nights lint format report docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +95,9 @@ data/bench/peers/complete: tests/bench/peers.txt
 	@mkdir -p data/bench && python3 -m venv data/bench/peers
 	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
 	@touch $@
+
+accuracy: $(ENVIRONMENT) ## How well predictions tell buyers (FILE=online_shoppers_intention.csv), an hour
+	@$(BIN)/python tests/bench/accuracy_segments.py '$(FILE)'
 
 lint: $(ENVIRONMENT) ## ruff, sqlfluff and dbt parse; changes nothing
 	@mkdir -p $(SMALL)

@@ -46,6 +46,7 @@ TABLES = {
     ),
     "staging.stg_landing__consents": (
         "user_id varchar, anonymous_id varchar, email varchar, purpose varchar,"
+        " jurisdiction varchar,"
         " is_granted boolean, changed_at timestamp, file_seq bigint, row_number bigint"
     ),
     "staging.stg_landing__profile_attributes": (
@@ -554,6 +555,7 @@ def build(project: Path, data: Path, world: World, *settings: str) -> None:
     with connect(data / "warehouse.duckdb") as connection:
         world.write(connection)
     dbt(project, data, "seed", "--select", "personas")
-    dbt(project, data, "run", "--select", OWN_MODELS[0], *settings)
+    consents = "path:models/intermediate/consents"
+    dbt(project, data, "run", "--select", consents, OWN_MODELS[0], *settings)
     fit.score(Night(Settings(data=data, landing=data / "landing")))
     dbt(project, data, "run", "--select", *OWN_MODELS[1:], *settings)

@@ -151,6 +151,10 @@ select
     sum(credit) as conversions
 from marts.attribution_credits
 group by all;
+create table marts.segment_quality as
+select
+    'geographic' as segment_family, 1000::bigint as members, 0.01::double as psi,
+    false as is_over_segmented, timestamp '2026-01-31' as ended_at;
 create view marts.run_log as from "warehouse"."ops"."run_log";
 create view marts.quality_results as from "warehouse"."ops"."quality_results";
 """

@@ -381,6 +381,16 @@ FAULTS = [
         "insert into marts.segment_memberships values ('person1', 'geographic', 'DE', true)",
         {"segments.doubled_memberships"},
     ),
+    (
+        "marts",
+        "update marts.segment_quality set psi = 0.3",
+        {"segment_quality.largest_psi"},
+    ),
+    (
+        "marts",
+        "update marts.segment_quality set is_over_segmented = true",
+        {"segment_quality.over_segmented"},
+    ),
 ]
 NAMES = {
     "events": "intermediate.int_events__deduplicated",

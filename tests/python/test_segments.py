@@ -16,6 +16,7 @@ from segments_world import (
     World,
     build,
     copy_project,
+    dbt,
     features_before,
     random_world,
 )
@@ -267,3 +268,29 @@ def test_credit_by_segment_adds_up_and_small_segments_are_merged(built, query):
     ):
         assert total == pytest.approx(conversions, rel=1e-9)
         assert share == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("shoe_size,=,44", "there is no feature shoe_size"),
+        ("gender,like,f", "there is no operator like"),
+        ("orders_count,>,many", "orders_count is a number, and many is none"),
+        ("orders_count,>,1 or true", "orders_count is a number, and 1 or true is none"),
+        ("gender,=,", "the operator = needs a value"),
+    ],
+)
+def test_a_persona_that_says_nothing_is_told_with_its_line(built, rule, told):
+    project, data = built[1].parent / "project", built[1]
+    seed = project / "seeds" / "personas.csv"
+    kept = seed.read_text()
+    seed.write_text(f"{kept}14,wrong,,{rule},\n")
+    try:
+        dbt(project, data, "seed", "--select", "personas")
+        with pytest.raises(
+            AssertionError, match=rf"personas.csv, line 15 \(persona wrong\): {told}"
+        ):
+            dbt(project, data, "compile", "--select", "int_segments__labelled_now")
+    finally:
+        seed.write_text(kept)
+        dbt(project, data, "seed", "--select", "personas")

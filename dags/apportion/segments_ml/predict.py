@@ -11,6 +11,7 @@ import numpy as np
 import sklearn
 from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
@@ -21,7 +22,8 @@ from apportion.errors import ApportionError
 from apportion.segments_ml.importance import fill
 
 SEED = 20260131
-# Rows that the search and permutation importance look at.
+# Rows that a model, its search and permutation importance look at.
+LEARN_ROWS = 100_000
 SEARCH_ROWS = 40_000
 PERMUTATION_ROWS = 5_000
 # An attribute that alone tells yes from no this well was not known before: nothing honest does.
@@ -104,7 +106,9 @@ def search(
     for name, (model, grid) in ALGORITHMS.items():
         for chosen in itertools.product(*grid.values()):
             settings = dict(zip(grid, chosen, strict=True))
-            candidate = clone(model).set_params(**settings)
+            # What is not known is below all that is; a column may be unknown throughout.
+            unknown = SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True)
+            candidate = make_pipeline(unknown, clone(model).set_params(**settings))
             scores = []
             for learn, judge in splits:
                 fitted = clone(candidate).fit(values[learn], outcome[learn])

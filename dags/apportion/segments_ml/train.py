@@ -258,8 +258,10 @@ def _train_family(settings: Settings, connection: duckdb.DuckDBPyConnection, fam
         else predict.folds(len(told))
     )
     algorithm, chosen, model = predict.search(values, told, splits)
-    model = model.fit(values, told)
-    probabilities = model.predict_proba(values)[:, 1]
+    # The rows are in the order of the people's hashes: the first are a sample.
+    few = slice(0, predict.LEARN_ROWS)
+    model = model.fit(values[few], told[few])
+    probabilities = model.predict_proba(values[few])[:, 1]
     medium, high = (float(q) for q in np.quantile(probabilities, [MEDIUM_SHARE, HIGH_SHARE]))
     plain = predict.baseline(values, rows.names, told)
     card = predict.judge(model, plain, rows.values[held_back], rows.names, outcome[held_back], high)

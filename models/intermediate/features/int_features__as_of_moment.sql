@@ -83,9 +83,14 @@ described as (
         household_size,
         {{ leader_of('category_key') }} as top_category,
         {{ leader_of('channel_key') }} as top_channel,
-        -- Without a record of the person's answer, what was collected is taken to be granted.
-        case when coalesce(psychographic_consent, true) then interest end as interest,
-        case when coalesce(psychographic_consent, true) then value_theme end as value_theme,
+        case
+            when coalesce(psychographic_consent, {{ var('consent_default_unknown') == 'granted' }})
+                then interest
+        end as interest,
+        case
+            when coalesce(psychographic_consent, {{ var('consent_default_unknown') == 'granted' }})
+                then value_theme
+        end as value_theme,
         urbanity,
         ---------- numbers
         coalesce(age, age_band_from) as age_from,

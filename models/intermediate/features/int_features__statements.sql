@@ -5,19 +5,13 @@ with profile_attributes as (
     select * from {{ ref('stg_landing__profile_attributes') }}
 ),
 
-consents as (
-    select * from {{ ref('stg_landing__consents') }}
-    where
-        purpose = 'psychographic'
-        and changed_at is not null
+consent_periods as (
+    select * from {{ ref('int_consents__periods') }}
+    where purpose = 'psychographic'
 ),
 
 identified_attributes as (
     {{ identified('profile_attributes', ['user_id', 'email']) }}
-),
-
-identified_consents as (
-    {{ identified('consents', ['user_id', 'email', 'anonymous_id'], 'changed_at') }}
 ),
 
 -- An attribute without a time was always known.
@@ -29,18 +23,20 @@ statements as (
         cast(null as boolean) as is_granted,
         coalesce({{ microseconds('observed_at') }}, 0) as stated_us,
         file_seq,
-        row_number
+        row_number,
+        cast(null as timestamp) as valid_from
     from identified_attributes
     union all
     select
         user_key,
         'psychographic consent' as topic,
         cast(null as varchar) as stated,
-        is_granted,
-        {{ microseconds('changed_at') }} as stated_us,
-        file_seq,
-        row_number
-    from identified_consents
+        {{ consent_given('cast(null as boolean)', 'consent_periods') }} as is_granted,
+        greatest({{ microseconds('valid_from') }}, 0) as stated_us,
+        cast(0 as bigint) as file_seq,
+        cast(0 as bigint) as row_number,
+        valid_from
+    from consent_periods
 ),
 
 ranked as (
@@ -48,7 +44,7 @@ ranked as (
         *,
         row_number() over (
             partition by user_key, topic, stated_us
-            order by file_seq desc, row_number desc
+            order by file_seq desc, row_number desc, valid_from desc nulls last
         ) as version_rank
     from statements
     where user_key is not null
