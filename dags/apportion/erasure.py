@@ -410,7 +410,7 @@ def erased_words(relation: str) -> str:
         "with texts as (select distinct text from"
         f" ({relation}) where length(text) >= {_SHORTEST}),"
         f" split as (select text, unnest(list_distinct(regexp_extract_all(text,"
-        f" {warehouse.literal(_WORD)}) || regexp_extract_all(url_decode(text),"
+        f" {warehouse.literal(_WORD)}) || regexp_extract_all(coalesce(try(url_decode(text)), text),"
         f" {warehouse.literal(_WORD)}))) as word from texts),"
         " words as (select distinct word from split),"
         " forms as (select word, canonical_id(word) as form from words"

@@ -71,11 +71,22 @@ def rows(settings: Settings, query: str, *parameters: object) -> list[tuple]:
 
 
 def traces(settings: Settings, words: Iterable[str]) -> list[str]:
-    """Where one of the words stands, as it is: in every table, column and file, by bytes too."""
-    pattern = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))), re.I)
+    """Where one of the words stands: in every table, column and file, by bytes too.
+
+    Few words are looked for in any place, many as words of a text, and the first of them in the
+    bytes of the databases, which have no words.
+    """
+    wanted = sorted(word.lower().encode() for word in words)
+    many = set(wanted)
+
+    def holds(data: bytes, first: int = len(wanted) if len(wanted) < 50 else 0) -> bool:
+        data = data.lower()
+        return any(word in data for word in wanted[:first]) or not many.isdisjoint(
+            re.findall(rb"[a-z0-9._%+@-]+", data)
+        )
+
     found = []
-    files = [settings.warehouse, settings.published.resolve() / publish.DATABASE]
-    for file in files:
+    for file in (settings.warehouse, settings.published.resolve() / publish.DATABASE):
         with connect(file, read_only=True) as connection:
             columns = connection.execute(
                 "select table_schema, table_name, column_name from information_schema.columns"
@@ -85,18 +96,20 @@ def traces(settings: Settings, words: Iterable[str]) -> list[str]:
                     f"select distinct cast({identifier(column)} as varchar)"
                     f" from {schema}.{identifier(table)}"
                 ).fetchall()
-                found += [
-                    f"{schema}.{table}.{column}" for (text,) in texts if pattern.search(text or "")
-                ]
-    bytewise = re.compile(pattern.pattern.encode(), re.I)
+                if holds("\n".join(text or "" for (text,) in texts).encode()):
+                    found.append(f"{schema}.{table}.{column}")
+        if holds(file.read_bytes(), 200):
+            found.append(str(file))
     for root in (settings.data, settings.landing):
         for path in root.rglob("*"):
-            if not path.is_file() or "target" in path.parts:
+            if not path.is_file() or "target" in path.parts or path.suffix == ".duckdb":
                 continue
-            found += [str(path) for _ in bytewise.finditer(content(path))]
+            if holds(content(path)):
+                found.append(str(path))
             if path.suffix == ".parquet":
                 values = duckdb.sql(f"from {literal(path)}").fetchall()
-                found += [str(path) for row in values if pattern.search(str(row))]
+                if holds("\n".join(map(str, values)).encode()):
+                    found.append(str(path))
     return sorted(set(found))
 
 

@@ -1,0 +1,202 @@
+"""Clusters and predictions: SQL labels as the library does, nothing leaks, bad input is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from segments_world import AS_OF, OWN_MODELS, build, copy_project, dbt, random_world
+from sklearn.base import clone
+
+from apportion import fit
+from apportion.errors import ApportionError
+from apportion.night import Night
+from apportion.segments_ml import clusters, importance, matrix, predict, train
+from apportion.settings import Settings
+from apportion.warehouse import connect
+
+PEOPLE = 150
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A random world, trained on, and labelled by what was learned."""
+    folder = tmp_path_factory.mktemp("trained")
+    project, data = copy_project(folder), folder / "data"
+    build(project, data, random_world(seed=31, people=PEOPLE))
+    night = Night(Settings(data=data, landing=data / "landing"))
+    kept = dict(predict.ALGORITHMS)
+    # The same models with few trees.
+    predict.ALGORITHMS.update(
+        random_forest=(
+            clone(kept["random_forest"][0]).set_params(n_estimators=10),
+            {"max_features": [1]},
+        ),
+        gradient_boosting=(clone(kept["gradient_boosting"][0]).set_params(max_iter=10), {}),
+    )
+    said = [train.train(night), train.train(night)]
+    predict.ALGORITHMS.update(kept)
+    fit.score(night)
+    dbt(project, data, "run", "--full-refresh", "--select", *OWN_MODELS[1:])
+    return said, night
+
+
+def rows(night: Night, query: str) -> list[tuple]:
+    with connect(night.settings.warehouse, read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_training_twice_gives_the_same(trained):
+    (said, again), night = trained
+    assert "scored" in said
+    assert again == said
+    assert len(rows(night, "from ml.cluster_centroids")) == 1
+    models = rows(night, "select segment_family, count(*) from ml.segment_models group by all")
+    assert {family for family, _ in models} == set(train.PREDICTED)
+    assert all(count == 1 for _, count in models)
+
+
+def test_sql_finds_the_cluster_that_the_library_predicts(trained):
+    """KMeans.predict on every moment, but where the two nearest differ by 1e-9 or less."""
+    from sklearn.cluster import KMeans
+
+    _, night = trained
+    ((names, shifts, factors, centers, attributes),) = rows(
+        night, "select names, shifts, factors, centers, attributes from ml.cluster_centroids"
+    )
+    with connect(night.settings.warehouse, read_only=True) as connection:
+        people, _ = matrix._read(connection, "moment_type in ('touch', 'now', 'order')", "")
+        labelled = connection.execute(
+            "select user_key, feature_at, segment_cluster"
+            " from intermediate.int_segments__labelled_moments where moment_type <> 'snapshot'"
+            " union all select user_key, feature_at, segment_cluster"
+            " from intermediate.int_segments__labelled_now"
+        ).fetchall()
+    label_of = {(user, at): label for user, at, label in labelled}
+    assert people.names == attributes and len(names) == len(centers) >= 2
+    scaled = clusters.Scaling(np.array(shifts), np.array(factors))(people.values)
+    library = KMeans(len(centers), n_init=1, init=np.array(centers), max_iter=1).fit(
+        np.array(centers)
+    )
+    library.cluster_centers_ = np.array(centers)
+    predicted = library.predict(scaled)
+    distances = np.sort(
+        np.sqrt(((scaled[:, None, :] - np.array(centers)[None]) ** 2).sum(axis=2)), axis=1
+    )
+    clear = distances[:, 1] - distances[:, 0] > 1e-9 * distances[:, 1]
+    assert clear.sum() > 500
+    wrong = [
+        (key, at)
+        for key, at, number, is_clear in zip(people.keys, people.at, predicted, clear, strict=True)
+        if is_clear and label_of[key, at.astype("datetime64[us]").item()] != names[number]
+    ]
+    assert not wrong
+    assert len(set(label_of.values())) == len(names)
+
+
+def test_a_touch_reads_the_last_score_at_or_before_it(trained):
+    _, night = trained
+    scores = rows(night, "select segment_family, count(*), min(valid_from) from ml.segment_scores"
+                  " group by all order by all")  # fmt: skip
+    assert scores and all(at == AS_OF for _, _, at in scores)
+    # Before the first score nobody can tell; as of the night everybody who was scored can.
+    before = rows(
+        night,
+        "select distinct segment_conversion_propensity"
+        " from intermediate.int_segments__labelled_moments",
+    )
+    assert before == [("unclassified",)]
+    now = rows(
+        night,
+        "select count(*) filter (segment_conversion_propensity <> scores.segment), count(*)"
+        " from intermediate.int_segments__labelled_now as labelled inner join ml.segment_scores"
+        " as scores using (user_key) where scores.segment_family = 'conversion_propensity'",
+    )
+    assert now[0][0] == 0 and now[0][1] == PEOPLE
+
+
+def test_a_model_file_that_was_not_trained_here_is_not_opened(trained):
+    _, night = trained
+    path = next((night.settings.data / "models").glob("conversion_propensity-*.joblib"))
+    content = path.read_bytes()
+    path.write_bytes(content + b"\0")
+    try:
+        with (
+            connect(night.settings.warehouse) as connection,
+            pytest.raises(ApportionError, match="is not the file that was trained"),
+        ):
+            train.score(night.settings, connection)
+    finally:
+        path.write_bytes(content)
+
+
+def planted(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(3)
+    outcome = draw.integers(0, 2, count).astype(float)
+    return draw.normal(size=(count, 3)) + outcome[:, None] * 0.5, outcome
+
+
+def test_a_planted_leak_is_found():
+    values, outcome = planted()
+    at = np.full(len(outcome), np.datetime64("2026-01-01"))
+    names = ["a", "b", "c"]
+    predict.guard(values, names, outcome, at, at)
+    leaking = np.column_stack([values, outcome * 2 + values[:, 0] * 1e-3])
+    with pytest.raises(predict.LeakFound, match="later_orders alone tells"):
+        predict.guard(leaking, [*names, "later_orders"], outcome, at, at)
+    # Also where it is known of those only who did.
+    known = np.column_stack([values, np.where(outcome > 0, 1.0, np.nan)])
+    with pytest.raises(predict.LeakFound, match="refund alone tells"):
+        predict.guard(known, [*names, "refund"], outcome, at, at)
+    with pytest.raises(predict.LeakFound, match="only after its outcome began"):
+        predict.guard(values, names, outcome, at + np.timedelta64(1, "s"), at)
+
+
+def test_the_split_is_by_time():
+    at = np.array(["2026-01-01", "2026-02-01", "2026-03-01"], "datetime64[s]").repeat(2)
+    learned, held_back = matrix.last_snapshot(at, 28)
+    assert learned.tolist() == [True] * 4 + [False] * 2
+    assert held_back.tolist() == [False] * 4 + [True] * 2
+    # 56 days from February reach beyond the first of March.
+    assert matrix.last_snapshot(at, 56)[0].tolist() == [True] * 2 + [False] * 4
+    for nothing in (at[:0], at[:2]):
+        learned, held_back = matrix.last_snapshot(nothing, 28)
+        assert not learned.any() and not held_back.any()
+
+
+def test_what_does_not_differ_is_left_out():
+    values = np.column_stack([np.full(50, np.nan), np.full(50, 7.0), np.arange(50.0)])
+    assert importance.usable(values).tolist() == [False, False, True]
+    nobody = (np.empty((0, 3)), np.empty(0))
+    found = clusters.compare(values, ["a", "b", "c"], importance.usable(values), nobody, nobody)
+    best = clusters.choose(found)
+    assert np.isfinite(best.centers).all() and best.scaling.factors[:2].tolist() == [0, 0]
+    names = clusters.named(best, ["a", "b", "c"])
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_one_person_and_two(people):
+    nobody = (np.empty((0, 2)), np.empty(0))
+    values = np.arange(2.0 * people).reshape(people, 2)
+    found = clusters.compare(values, ["a", "b"], importance.usable(values), nobody, nobody)
+    assert len(found) == (0 if people == 1 else 3)
+
+
+def test_an_attribute_that_says_the_same_is_redundant():
+    values, outcome = planted(2000)
+    values = np.column_stack([values, np.exp(values[:, 0])])
+    found = importance.measure(values, ["a", "b", "c", "exp_a"], outcome)
+    redundant = {one.attribute: one.redundant_with for one in found if one.redundant_with}
+    assert len(redundant) == 1 and {*redundant, *redundant.values()} == {"a", "exp_a"}
+    assert {one.test for one in found} == {
+        "chi_squared", "anova", "pearson", "spearman", "mutual_information"
+    }  # fmt: skip
+    assert not {one.attribute for one in found if one.redundant_with} & set(
+        importance.selected(found, ["a", "b", "c", "exp_a"])
+    )
+
+
+def test_moments_have_no_zone():
+    assert train._now().tzinfo is None and isinstance(train._now(), dt.datetime)
