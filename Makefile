@@ -69,7 +69,7 @@ airflow: $(ENVIRONMENT) ## Airflow with the DAGs scheduled, on 127.0.0.1, until 
 	@$(BIN)/apportion airflow --data '$(DATA)' $(if $(LANDING),--landing '$(LANDING)') --port $(PORT)
 
 test: $(ENVIRONMENT) lint unit ## Lint, a night with unit and data tests on a small world, pytest
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # One night on the small world with every data test, then the unit tests, which read its columns.
 unit: $(ENVIRONMENT)
