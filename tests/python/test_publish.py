@@ -83,7 +83,7 @@ def test_everything_of_the_marts_is_published(small: Settings) -> None:
             ).fetchall()
         }
         revenue = connection.execute("select sum(revenue) from marts.conversions").fetchone()
-    assert len(tables) == 10
+    assert len(tables) == 11
     assert f"published {len(tables)} tables, {sum(tables.values()):,} rows" in said
     kinds = read(
         small,
@@ -155,7 +155,7 @@ def test_the_file_is_in_a_storage_version_that_older_clients_open(small: Setting
 def test_a_version_is_read_only(small: Settings) -> None:
     publish.publish(Night(small, RUN_ID))
     files = [path for path in small.published.resolve().rglob("*") if path.is_file()]
-    assert len(files) == 14
+    assert len(files) == 15
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
 
 
