@@ -27,6 +27,17 @@ clv_scores as (
     select * from {{ source('ml', 'clv_scores') }}
 ),
 
+-- The last score of each model that scored the person.
+scores as (
+    select
+        user_key,
+        max_by(score, valid_from) filter (where segment_family = 'churn_risk') as churn_risk,
+        max_by(score, valid_from) filter (where segment_family = 'conversion_propensity')
+            as conversion_propensity
+    from {{ source('ml', 'segment_scores') }}
+    group by user_key
+),
+
 people as (
     select
         user_key,
@@ -67,8 +78,8 @@ final as (
         features.average_order_value,
         features.engagement_score,
         clv_scores.predicted_clv,
-        cast(null as double) as churn_probability,
-        cast(null as double) as conversion_propensity,
+        scores.churn_risk as churn_probability,
+        scores.conversion_propensity,
         ---------- booleans
         people.is_known,
         consents.consent_analytics,
@@ -91,6 +102,8 @@ final as (
         on people.user_key = sale_opt_outs.user_key
     left join consents
         on people.user_key = consents.user_key
+    left join scores
+        on people.user_key = scores.user_key
     left join clv_scores
         on people.user_key = clv_scores.user_key
 )
