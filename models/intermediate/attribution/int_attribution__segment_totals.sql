@@ -11,11 +11,7 @@
 ) }}
 {%- set models = attribution_models() %}
 with apportioned as (
-    select
-        *,
-        case when touchpoint_id is null then 'conversion' else 'touch' end as moment_type,
-        coalesce(touchpoint_id, conversion_id) as moment_id
-    from {{ ref('int_attribution__apportioned') }}
+    select * from {{ ref('int_attribution__apportioned') }}
     where
         attribution_scope in ('all', 'personalized')
         and {{ only_affected(
@@ -29,17 +25,7 @@ labelled_moments as (
 ),
 
 labelled as (
-    select
-        {%- for column in segment_columns() %}
-        coalesce(labelled_moments.{{ column }}, 'unclassified') as {{ column }},
-        {%- endfor %}
-        apportioned.*,
-        cast(apportioned.converted_at as date) as converted_date
-    from apportioned
-    left join labelled_moments
-        on
-            apportioned.moment_type = labelled_moments.moment_type
-            and apportioned.moment_id = labelled_moments.moment_id
+    {{ labelled_credit('apportioned', 'labelled_moments') }}
 ),
 
 -- One pass over the credit: by the segments of all families at once.

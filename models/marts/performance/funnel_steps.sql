@@ -15,7 +15,7 @@ moments as (
         funnels.step_number,
         events.user_key,
         events.occurred_at
-    from {{ ref('int_events__classified') }} as events
+    from {{ ref('int_events__deduplicated') }} as events
     inner join funnels
         on events.event_name = funnels.event_name
     where events.exclusion_reason is null
