@@ -10,6 +10,15 @@
 ) }}
 {%- set people = type_ranks(person_types()) %}
 {%- set clicks = type_ranks(['click_id']) %}
+{%- set edges = ref('int_identity__edges') %}
+{%- if is_incremental() and execute and flags.WHICH in ('build', 'run') %}
+    {#- A table of its own, whose size is known before the edges are searched for its nodes. -#}
+    {%- set changed_edges = edges ~ ' where changed_at >= ' ~ as_of()
+        ~ ' and (target_rank in ' ~ people ~ ' or target_rank in ' ~ clicks ~ ')' %}
+    {%- do make_component_table('identity_met',
+        'select source_node as node from ' ~ changed_edges
+        ~ ' union select target_node from ' ~ changed_edges) %}
+{%- endif %}
 with nodes as (
     select * from {{ ref('int_identity__nodes') }}
     {%- if is_incremental() %}
@@ -34,31 +43,15 @@ mailboxes as (
         )
 ),
 
-{%- if is_incremental() %}
-
-changed_edges as (
-    select * from {{ ref('int_identity__edges') }}
-    where
-        changed_at >= {{ as_of() }}
-        and (target_rank in {{ people }} or target_rank in {{ clicks }})
-),
-
-touched as (
-    select source_node as node from changed_edges
-    union
-    select target_node from changed_edges
-),
-{%- endif %}
-
 neighbours as (
     {%- for this_end, other_end in [('source', 'target'), ('target', 'source')] %}
     select
         {{ this_end }}_node as node,
         {{ this_end }}_rank as type_rank,
         {{ other_end }}_rank as neighbour_rank
-    from {{ ref('int_identity__edges') }}
+    from {{ edges }}
     where
-        {{ this_end ~ '_node in (select touched.node from touched)'
+        {{ this_end ~ '_node in (select met.node from identity_met as met)'
             if is_incremental() else 'true' }}
         and (
             ({{ this_end }}_rank in {{ people }} and {{ other_end }}_rank in {{ people }})
