@@ -1,10 +1,12 @@
 """### train: what is learned of everybody, weekly
 
-Fits the thresholds and weights that labels and credit follow from, learns clusters and the models
-of the predictive families, and measures which segmentation tells of conversion.
+Matches CRM records where var `identity_matching` is on, fits the thresholds and weights that labels
+and credit follow from, learns clusters and the models of the predictive families, and measures
+which segmentation tells of conversion.
 
 - **Reads** the tables that the last night left in `<data>/warehouse.duckdb`.
-- **Writes** schema `ml` there, and `<data>/models/`. Labels follow with the next night.
+- **Writes** schema `ml` there, `<data>/models/`, and matches into `<landing>/identity_matches/`.
+  Labels and merged people follow with the next night.
 - **When red**: the last versions stay in use. Read the log of the red task, mend, clear it: a
   training as of the same moment replaces the one before. A model is promoted only if it beats the
   one in use.

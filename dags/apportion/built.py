@@ -183,7 +183,8 @@ def _replace(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> N
 
 def _clocked_moments() -> list[tuple[str, str]]:
     """The moments of each data set, but those of events, that SQL compares with the clock."""
-    never_compared = ("received_at", "started_at", "ended_at", "eligible_until", "vetoed_at")
+    never_compared = set(["received_at", "started_at", "ended_at", "eligible_until"])
+    never_compared |= {"vetoed_at", "matched_at"}
     return [
         (dataset.name, column.name)
         for dataset in DATASETS.values()

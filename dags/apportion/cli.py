@@ -129,6 +129,22 @@ def identity_explain(first: One, second: One, data: Data = None, verbose: Verbos
     identity.explain(Settings.resolve(data), first, second)
 
 
+@identity_app.command("match")
+def identity_match(
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Find CRM records that are probably one person's, and land the matches for the next night."""
+    from apportion import matching
+
+    settings = Settings.resolve(data, landing)
+    typer.echo(matching.land(settings, matching.find(settings)))
+
+
 @identity_app.command("split")
 def identity_split(
     first: One,

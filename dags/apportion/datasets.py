@@ -218,6 +218,10 @@ DATASETS = {
                 "first_type* first_value* second_type* second_value* vetoed_at:moment* comment"
             ),
         ),
+        Dataset(
+            "identity_matches",
+            _columns("first_contact_id* second_contact_id* probability:number* matched_at:moment*"),
+        ),
         Dataset("exchange_rates", _columns("date:date*! currency* rate_to_usd:rate*")),
     )
 }

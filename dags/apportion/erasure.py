@@ -145,6 +145,10 @@ RULES = {
     "experiment_assignments": Rule(_plain("user_id", "anonymous_id"), "assigned_at"),
     "consents": Rule(_plain("user_id", "email", "anonymous_id"), "changed_at"),
     "privacy_requests": Rule(_plain("user_id", "email", "phone", "anonymous_id"), "requested_at"),
+    "identity_matches": Rule(
+        (("contact_id", "first_contact_id"), ("contact_id", "second_contact_id")),
+        is_of_anybody=True,
+    ),
     "identity_vetoes": Rule(
         tuple(
             (kind, f"case when {end}_type = '{kind}' then {end}_value end")

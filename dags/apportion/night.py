@@ -71,6 +71,7 @@ PRIVACY_STEPS = (
 
 # The weekly training: over what the last night left, valid from the moment it is judged as of.
 TRAINING = (
+    Step("match_contacts", "matching", "match"),
     Step("fit", "fit", "fit"),
     Step("learn_segments", "segments_ml.train", "train"),
 )

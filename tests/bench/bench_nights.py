@@ -25,7 +25,7 @@ from apportion.settings import Settings
 from apportion.warehouse import connect
 
 STAGES = ("staging", "intermediate", "marts")
-# In the past, whatever the length, and a day like most: where a month begins, everybody is looked at.
+# In the past whatever the length, and like most days: where a month begins, all are looked at.
 LAST_DAY = dt.date(2026, 5, 20)
 
 

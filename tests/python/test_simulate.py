@@ -48,7 +48,8 @@ START = dt.date(2026, 1, 1)
 OF_THE_SHOP = [
     dataset
     for dataset in DATASETS.values()
-    if dataset.name != "identity_vetoes" and (dataset.name == "events" or not dataset.is_events)
+    if dataset.name not in ("identity_vetoes", "identity_matches")
+    and (dataset.name == "events" or not dataset.is_events)
 ]
 # What only some senders know of their events.
 NOT_SIMULATED = {"sent_at", "device_id", *CLICK_IDS.split()}

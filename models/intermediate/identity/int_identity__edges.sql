@@ -1,4 +1,5 @@
--- One row per pair of identifiers that were seen together, the stronger kind as the source.
+-- One row per pair of identifiers that were seen together or told to be one person's, the stronger
+-- kind as the source.
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -46,26 +47,56 @@ aliases as (
     where aliased_at < {{ as_of() }}
 ),
 
-nodes as (
-    select * from {{ ref('int_identity__nodes') }}
-    where identifier_type = 'user_id'
+-- CRM records that are told to be one person's; a match of today holds for a night that is judged as
+-- of an earlier day too.
+matches as (
+    select
+        {{ normalise_identifier('contact_id', 'first_contact_id') }} as first_contact_id,
+        {{ normalise_identifier('contact_id', 'second_contact_id') }} as second_contact_id,
+        matched_at
+    from {{ ref('stg_landing__identity_matches') }}
+    where probability >= {{ var('identity_match_probability') }}
 ),
 
-aliased as (
+told as (
+    select
+        'user_id' as identifier_type,
+        least(user_id, previous_user_id) as first_value,
+        greatest(user_id, previous_user_id) as second_value,
+        aliased_at as told_at
+    from aliases
+    union all
+    select
+        'contact_id' as identifier_type,
+        least(first_contact_id, second_contact_id) as first_value,
+        greatest(first_contact_id, second_contact_id) as second_value,
+        matched_at as told_at
+    from matches
+),
+
+nodes as (
+    select * from {{ ref('int_identity__nodes') }}
+),
+
+told_pairs as (
     select
         firsts.node as source_node,
         seconds.node as target_node,
         firsts.type_rank as source_rank,
         seconds.type_rank as target_rank,
         count(*) as evidence_count,
-        min(aliases.aliased_at) as first_seen_at,
-        max(aliases.aliased_at) as last_seen_at
-    from aliases
+        min(told.told_at) as first_seen_at,
+        max(told.told_at) as last_seen_at
+    from told
     inner join nodes as firsts
-        on least(aliases.user_id, aliases.previous_user_id) = firsts.identifier_value
+        on
+            told.identifier_type = firsts.identifier_type
+            and told.first_value = firsts.identifier_value
     inner join nodes as seconds
-        on greatest(aliases.user_id, aliases.previous_user_id) = seconds.identifier_value
-    where aliases.user_id <> aliases.previous_user_id
+        on
+            told.identifier_type = seconds.identifier_type
+            and told.second_value = seconds.identifier_value
+    where told.first_value <> told.second_value
     group by firsts.node, seconds.node, firsts.type_rank, seconds.type_rank
 ),
 
@@ -83,15 +114,15 @@ final as (
     group by source_node, target_node
     union all
     select
-        aliased.*,
+        told_pairs.*,
         {{ changed_now() }} as changed_at
-    from aliased
+    from told_pairs
     {%- if is_incremental() %}
     left join {{ this }} as built
         on
-            aliased.source_node = built.source_node
-            and aliased.target_node = built.target_node
-    where aliased.evidence_count is distinct from built.evidence_count
+            told_pairs.source_node = built.source_node
+            and told_pairs.target_node = built.target_node
+    where told_pairs.evidence_count is distinct from built.evidence_count
     {%- endif %}
 )
 

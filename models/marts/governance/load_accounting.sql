@@ -4,7 +4,7 @@
 {%- set datasets = [
     'orders', 'order_items', 'refunds', 'products', 'contacts', 'profile_attributes',
     'campaigns', 'ad_spend', 'offline_conversions', 'experiment_assignments', 'consents',
-    'privacy_requests', 'identity_vetoes', 'exchange_rates',
+    'privacy_requests', 'identity_vetoes', 'identity_matches', 'exchange_rates',
 ] %}
 {%- set event_datasets = event_sources() | join("', '") %}
 {%- set exclusion_reasons = ['not_yet', 'no_consent', 'bot', 'internal'] %}
