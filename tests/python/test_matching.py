@@ -125,7 +125,7 @@ def test_it_is_off_unless_wanted(matched):
     settings, *_ = matched
     assert "off" in matching.match(Night(settings))
     (settings.landing / "vars.yml").write_text(json.dumps({"identity_matching": True}))
-    assert "nothing to land" in matching.match(Night(settings))
+    assert "pairs of CRM records" in matching.match(Night(settings))
     (settings.landing / "vars.yml").unlink()
 
 
