@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit accuracy bench bench-load bench-nights lint format report docs lock clean
+.PHONY: help environment run airflow doctor test faults soak unit accuracy bench bench-load bench-nights lint format report docs lock clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -110,6 +110,13 @@ format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 	@mkdir -p data/lint && APPORTION_DATA=data/lint $(BIN)/sqlfluff fix --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
+
+doctor: $(ENVIRONMENT) ## Is everything there that a night needs? Each line says how to mend it
+	@$(BIN)/apportion doctor --data '$(DATA)' $(if $(LANDING),--landing '$(LANDING)')
+
+faults: $(ENVIRONMENT) ## Kill real nights at random (COUNT=200 SEED=1), and each step at every fault point
+	@$(BIN)/python tests/python/faults.py --count $(or $(COUNT),200) --seed $(or $(SEED),1)
+	@APPORTION_FAULTS=all $(BIN)/python -m pytest -s tests/python/test_faults.py
 
 report: $(ENVIRONMENT) ## Open the report of the published version in the browser
 	@$(BIN)/apportion report --data '$(DATA)'

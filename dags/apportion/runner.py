@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from apportion import alerts, lock, logs, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError
 from apportion.night import STEPS, Night, Step
 from apportion.progress import Progress
-from apportion.settings import Settings
+from apportion.settings import PRIVATE, Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -99,6 +100,7 @@ def run_task(step: Step, params: Mapping[str, object], run_after: dt.datetime) -
         run_after: when the DAG run could begin: what names a run that was given no name, equal for
             all its tasks and their retries.
     """
+    os.umask(PRIVATE)
     night = Night(
         Settings.resolve(params["data"], params["landing"]),
         params["run_id"] or run_after.strftime("%Y%m%dT%H%M%S%fZ"),

@@ -11,6 +11,12 @@ import duckdb
 
 from apportion.errors import ApportionError, WarehouseBusy
 
+# How DuckDB tells a file with blocks that are not what was written, half a file, or another file.
+_DAMAGE = re.compile(
+    r"Corrupt database file|not a valid DuckDB database|Could not read enough bytes|"
+    r"Serialization Error|Failure while replaying WAL"
+)
+
 
 @contextmanager
 def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -22,18 +28,20 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
 
     Raises:
         WarehouseBusy: another process has it open for writing.
-        ApportionError: it is not a DuckDB file, or cannot be opened.
+        ApportionError: it cannot be opened, or is found to be damaged, now or inside the block.
     """
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.IOException as error:
         text = str(error)
-        if "lock" in text:
+        if "set lock on file" in text:
             holder = re.search(r"held in (.+?)(?: by user [^\s.]+)?\.", text)
             who = holder.group(1) if holder else "another process"
             raise WarehouseBusy(
                 f"{path} is in use by {who}", "wait for that run, or see: apportion status"
             ) from error
+        if _is_damage(text):
+            raise _damaged(path, text) from error
         raise ApportionError(f"{path} cannot be opened: {text}", "apportion doctor") from error
     except duckdb.ConnectionException as error:
         raise WarehouseBusy(
@@ -42,8 +50,25 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
     try:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
+    except duckdb.Error as error:
+        if _is_damage(str(error)):
+            raise _damaged(path, str(error)) from error
+        raise
     finally:
         connection.close()
+
+
+def _is_damage(text: str) -> bool:
+    """Whether an error of DuckDB says that the file itself is broken."""
+    return bool(_DAMAGE.search(text))
+
+
+def _damaged(path: Path | str, text: str) -> ApportionError:
+    return ApportionError(
+        f"{path} is damaged: {text.splitlines()[0]}",
+        "apportion restore (the last good copy of the warehouse, or a rebuild from landing);"
+        " of a published version: apportion rollback",
+    )
 
 
 def identifier(name: str) -> str:
