@@ -79,7 +79,7 @@ def run_step(night: Night, step: Step) -> str:
         logs.LOGGER.info(logs.line(event="started", step=step.name))
         began = time.monotonic()
         try:
-            said = step.run(night)
+            said = _run(night, step)
             seconds = time.monotonic() - began
             _record(night, step, "done", said, seconds)
         except BaseException as error:
@@ -89,6 +89,18 @@ def run_step(night: Night, step: Step) -> str:
             logs.line(event="done", step=step.name, seconds=f"{seconds:.3f}", said=said)
         )
         return said
+
+
+def _run(night: Night, step: Step) -> str:
+    """Run a step; what the file system refuses is told as such."""
+    try:
+        return step.run(night)
+    except OSError as error:
+        raise ApportionError(
+            f"a file cannot be read or written: {error}",
+            "make room on the disk, or mend the rights (apportion doctor says which);"
+            f" then: apportion run --data {night.settings.data}",
+        ) from error
 
 
 def run_task(step: Step, params: Mapping[str, object], run_after: dt.datetime) -> str:

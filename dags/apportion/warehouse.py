@@ -16,6 +16,10 @@ _DAMAGE = re.compile(
     r"Corrupt database file|not a valid DuckDB database|Could not read enough bytes|"
     r"Serialization Error|Failure while replaying WAL"
 )
+# How it tells a disk that is full, or not to be written.
+_CANNOT_WRITE = re.compile(
+    r"Could not (write|truncate|fsync|create)|No space left|File too large|Read-only file system"
+)
 
 
 @contextmanager
@@ -51,8 +55,15 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
         connection.execute("set TimeZone = 'UTC'")
         yield connection
     except duckdb.Error as error:
-        if _is_damage(str(error)):
-            raise _damaged(path, str(error)) from error
+        text = str(error)
+        if _is_damage(text):
+            raise _damaged(path, text) from error
+        if _CANNOT_WRITE.search(text):
+            raise ApportionError(
+                f"{path} cannot be written: {text.splitlines()[0]}",
+                "make room on the disk, or mend the rights (apportion doctor says which);"
+                " then: apportion run",
+            ) from error
         raise
     finally:
         connection.close()

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -142,7 +143,11 @@ class _Watched:
 
 
 def play(
-    settings: Settings, begun: dt.datetime, steps: Sequence[str], kill_at: int | None = None
+    settings: Settings,
+    begun: dt.datetime,
+    steps: Sequence[str],
+    kill_at: int | None = None,
+    largest_file: int | None = None,
 ) -> list[str]:
     """Run steps of one night as Airflow's tasks do, in a process of its own.
 
@@ -151,6 +156,7 @@ def play(
         begun: when the run began, which names it: a task that is run again has the same.
         steps: their names.
         kill_at: number of the point at which it dies.
+        largest_file: bytes beyond which no file can grow, as on a disk that is full.
 
     Returns:
         The points passed; empty where it died.
@@ -160,7 +166,8 @@ def play(
     """
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_play, args=(settings, begun, list(steps), kill_at, sender))
+    arguments = (settings, begun, list(steps), kill_at, largest_file, sender)
+    process = context.Process(target=_play, args=arguments)
     process.start()
     sender.close()
     try:
@@ -176,8 +183,16 @@ def play(
 
 
 def _play(
-    settings: Settings, begun: dt.datetime, steps: list[str], kill_at: int | None, sender: Any
+    settings: Settings,
+    begun: dt.datetime,
+    steps: list[str],
+    kill_at: int | None,
+    largest_file: int | None,
+    sender: Any,
 ) -> None:
+    if largest_file is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # The write itself then says it.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     points = Points(kill_at)
     points.install()
     params = {"date": None, "full_refresh": False, "run_id": None}

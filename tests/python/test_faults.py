@@ -19,7 +19,7 @@ from pathlib import Path
 import faults
 import pytest
 
-from apportion import lock, publish
+from apportion import last_good, lock, publish
 from apportion.night import STEPS
 from apportion.settings import Settings
 from apportion.warehouse import connect
@@ -132,6 +132,117 @@ def test_the_next_night_after_a_kill_leaves_what_an_undisturbed_night_leaves(
     assert not found, "\n".join(found)
     assert faults.published_whole(shop.settings) == ANEW.strftime("%Y%m%dT%H%M%S%fZ")
     assert leftovers(shop.settings) == []
+
+
+@pytest.mark.parametrize("step", ["load", "build_intermediate", "publish"])
+def test_a_step_on_a_full_disk_fails_and_leaves_the_same_once_there_is_room(
+    shop: Shop, step: str
+) -> None:
+    shop.begin(step)
+    room = 2**20 if step == "publish" else shop.settings.warehouse.stat().st_size
+    with pytest.raises(RuntimeError, match=r"(?i)could not write|too large") as raised:
+        faults.play(shop.settings, SECOND, [step], largest_file=room)
+    assert "ApportionError" in str(raised.value), raised.value
+    assert faults.published_whole(shop.settings) == FIRST.strftime("%Y%m%dT%H%M%S%fZ")
+    faults.play(shop.settings, SECOND, [step])
+    expected = content(shop.left_by(step), SCHEMAS[step])
+    found = faults.differences(content(shop.settings.data, SCHEMAS[step]), expected)
+    assert not found, "\n".join(found)
+    assert leftovers(shop.settings) == []
+
+
+def test_a_parquet_file_that_is_damaged_fails_alone_and_loads_once_it_is_mended(
+    shop: Shop,
+) -> None:
+    shop.begin("load")
+    (path,) = shop.settings.landing.glob("profile_attributes/2026-01-20.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\0" * (len(whole) - len(whole) // 2))
+    try:
+        faults.play(shop.settings, SECOND, ["load", "gate_raw", "build_staging", "gate_staging"])
+        with connect(shop.settings.warehouse, read_only=True) as connection:
+            failed = connection.execute(
+                "select parse_filename(path) from raw._files where status = 'failed'"
+            ).fetchall()
+        assert failed == [(path.name,)]
+    finally:
+        path.write_bytes(whole)
+    faults.play(shop.settings, ANEW, ["load"])
+    schemas = ("raw",)
+    found = faults.differences(
+        content(shop.settings.data, schemas), content(shop.left_by("load"), schemas)
+    )
+    assert not found, "\n".join(found)
+
+
+def test_a_damaged_warehouse_is_told_and_restored_without_a_loss(shop: Shop, apportion) -> None:
+    # After the first night, when the last two days have landed.
+    shop.begin("load")
+    where = ("--data", shop.settings.data)
+    nights = ("run", *where, "--landing", shop.settings.landing)
+    with shop.settings.warehouse.open("r+b") as file:
+        file.seek(3 * 4096)
+        while block := file.read(2**18):
+            file.seek(-len(block), os.SEEK_CUR)
+            file.write(b"damaged!" * 8)
+            file.seek(len(block) - 64, os.SEEK_CUR)
+    told = apportion(*nights)
+    assert told.returncode == 1, told.stderr
+    assert "is damaged" in told.stderr and "apportion restore" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert apportion("restore", *where).returncode == 0
+    assert faults.published_whole(shop.settings) == FIRST.strftime("%Y%m%dT%H%M%S%fZ")
+    faults.play(shop.settings, SECOND, NAMES)
+    schemas = ("raw", "intermediate", "marts")
+    found = faults.differences(
+        content(shop.settings.data, schemas), content(shop.states / "end", schemas)
+    )
+    assert not found, "\n".join(found)
+
+
+def test_without_a_copy_everything_is_loaded_again_from_landing(shop: Shop, apportion) -> None:
+    shop.begin("load")
+    where = ("--data", shop.settings.data)
+    last_good.forget(shop.settings)
+    shop.settings.warehouse.write_bytes(b"this is no warehouse" * 1000)
+    told = apportion("restore", *where)
+    assert told.returncode == 2
+    assert "apportion restore --from-landing" in told.stderr
+    done = apportion("restore", *where, "--from-landing")
+    assert done.returncode == 0, done.stderr
+    assert len(list(shop.settings.data.glob("warehouse.damaged-*.duckdb"))) == 1
+    faults.play(shop.settings, ANEW, ["load"])
+    # Files get their numbers in another order: all of them came at once.
+    for data in (shop.settings.data, shop.left_by("load")):
+        with connect(data / "warehouse.duckdb", read_only=True) as connection:
+            tables = connection.execute(
+                "select table_name from duckdb_tables()"
+                " where schema_name = 'raw' and not starts_with(table_name, '_')"
+            ).fetchall()
+            counts = {
+                table: connection.execute(
+                    f"select count(*), sum(hash(columns(c -> not starts_with(c, '_'))))"
+                    f" from raw.{table}"
+                ).fetchone()
+                for (table,) in tables
+            }
+        if data == shop.settings.data:
+            actual = counts
+    assert actual == counts
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, apportion) -> None:
+    landing = tmp_path / "landing"
+    (landing / "events").mkdir(parents=True)
+    (landing / "events" / "a.jsonl").write_text(
+        '{"event_name": "page_viewed", "occurred_at": "2026-01-01"}\n'
+    )
+    # A folder below a file can be made by nobody, not even by root.
+    (tmp_path / "file").touch()
+    told = apportion("run", "--landing", landing, "--data", tmp_path / "file" / "data")
+    assert told.returncode == 1
+    assert "cannot be written" in told.stderr and "apportion doctor" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def content(data: Path, schemas: tuple[str, ...]) -> dict[str, list[tuple]]:
