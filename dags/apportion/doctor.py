@@ -229,7 +229,7 @@ def database(settings: Settings) -> tuple[str, ...]:
     if holder := lock.holder(settings):
         return WARN, f"not looked at: {holder} is running", "apportion status"
     try:
-        with warehouse.connect(settings.warehouse, read_only=True) as connection:
+        with warehouse.connect(settings.warehouse, read_only=True, sealed=True) as connection:
             version = connection.execute(
                 "select tags['storage_version'] from duckdb_databases()"
                 " where database_name = current_database()"

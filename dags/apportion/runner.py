@@ -88,6 +88,7 @@ def run_step(night: Night, step: Step) -> str:
         logs.LOGGER.info(
             logs.line(event="done", step=step.name, seconds=f"{seconds:.3f}", said=said)
         )
+        _tell_slowness(night, step, seconds)
         return said
 
 
@@ -173,6 +174,29 @@ def _tell_failure(night: Night, step: Step, error: BaseException, seconds: float
         _record(night, step, status, what, seconds)
     except Exception as second:
         logs.LOGGER.warning(logs.line(note="not recorded in ops.run_log", why=second))
+
+
+def _tell_slowness(night: Night, step: Step, seconds: float) -> None:
+    """Tell people of a step that took far longer than it usually does."""
+    from apportion import status
+
+    try:
+        with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+            usual = status.usual_seconds(connection, step.name, night.run_id)
+    except ApportionError as error:
+        # The step is done all the same.
+        logs.LOGGER.warning(logs.line(note="its usual time is not known", why=error))
+        return
+    if status.is_slow(seconds, usual):
+        text = (
+            f"{step.name} took {seconds:,.0f} s; the median of the nights before is {usual:,.0f} s"
+        )
+        logs.LOGGER.warning(logs.line(event="slow", what=text))
+        alerts.send(
+            night.run_id,
+            f"{text}\nnext: apportion status; a rebuild of everything is told in the step's line,"
+            " else look who shares the machine, and at the size of what landed",
+        )
 
 
 def _record(night: Night, step: Step, status: str, reason: str, seconds: float) -> None:

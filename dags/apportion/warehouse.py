@@ -23,12 +23,16 @@ _CANNOT_WRITE = re.compile(
 
 
 @contextmanager
-def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    path: Path | str, *, read_only: bool = False, sealed: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file in UTC, and close it whatever happens.
 
     Args:
         path: the file, or ':memory:'.
         read_only: open without the right to write; the file must exist.
+        sealed: reach no other file and no network, and let no statement change that: for those who
+            only look.
 
     Raises:
         WarehouseBusy: another process has it open for writing.
@@ -53,6 +57,9 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
         ) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
+        if sealed:
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
         yield connection
     except duckdb.Error as error:
         text = str(error)
@@ -60,7 +67,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
             raise _damaged(path, text) from error
         if _CANNOT_WRITE.search(text):
             raise ApportionError(
-                f"{path} cannot be written: {text.splitlines()[0]}",
+                f"a file cannot be written: {text.splitlines()[0]}",
                 "make room on the disk, or mend the rights (apportion doctor says which);"
                 " then: apportion run",
             ) from error
