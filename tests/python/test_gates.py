@@ -54,10 +54,8 @@ from raw.contacts cross join days_before;
 TONIGHT = f"_batch_id like '{RUN_ID}:%'"
 # What tonight's rows become, and the check that compares them with their history.
 DRIFTS = [
-    ("update raw.events set occurred_at = '2026-01-28' where _row_number < 61 and {tonight};"
-     " delete from raw.events where _row_number % 2 = 0 and {tonight};"
-     " insert into raw.events select e.* replace (e.event_id || n as event_id)"
-     " from raw.events e, range(6) r (n) where {tonight}",
+    ("insert into raw.events select copied.* replace ('x' || n || event_id as event_id)"
+     " from raw.events as copied, range(2) as copies (n) where {tonight}",
      {"event_drift.weekday_volume_ratio"}),
     ("update raw.events set event_id = 'h1' || event_id where _row_number < 40 and {tonight}",
      {"event_drift.repeated_share"}),
