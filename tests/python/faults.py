@@ -308,6 +308,8 @@ def main() -> None:
     folder = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    # People are named after salted hashes: two installations agree where they share the salt.
+    os.environ["APPORTION_PII_SALT"] = "faults"
     settings, later = two_nights(folder)
     undisturbed = Settings(folder / "undisturbed", settings.landing)
     began = time.monotonic()
