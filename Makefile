@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow test soak unit accuracy bench bench-load bench-nights lint format report docs lock clean
+.PHONY: help environment run airflow doctor test faults soak unit accuracy bench bench-load bench-nights lint format report docs lock audit clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -111,6 +111,13 @@ format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 	@$(BIN)/ruff format
 	@mkdir -p data/lint && APPORTION_DATA=data/lint $(BIN)/sqlfluff fix --disable-progress-bar models $(wildcard tests/*/assert_*.sql)
 
+doctor: $(ENVIRONMENT) ## Is everything there that a night needs? Each line says how to mend it
+	@$(BIN)/apportion doctor --data '$(DATA)' $(if $(LANDING),--landing '$(LANDING)')
+
+faults: $(ENVIRONMENT) ## Kill real nights at random (COUNT=200 SEED=1), and each step at every fault point
+	@$(BIN)/python tests/python/faults.py --count $(or $(COUNT),200) --seed $(or $(SEED),1)
+	@APPORTION_FAULTS=all $(BIN)/python -m pytest -s tests/python/test_faults.py
+
 report: $(ENVIRONMENT) ## Open the report of the published version in the browser
 	@$(BIN)/apportion report --data '$(DATA)'
 
@@ -124,5 +131,10 @@ lock: ## Compile pyproject.toml to requirements.txt, with every version and hash
 	@data/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	    --no-strip-extras --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.txt
 
+# In a folder of its own: it is needed for this alone. It asks the package index for known weaknesses, so it needs the network.
+audit: ## Known weaknesses of the packages in requirements.txt
+	@python3 -m venv data/audit && data/audit/bin/pip install -q pip-audit==2.10.1
+	@data/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+
 clean: ## Remove caches and what tests made; never the warehouse
-	@rm -rf $(SMALL) data/lint data/lock target logs .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(SMALL) data/audit data/faults data/lint data/lock target logs .pytest_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apportion.errors import ApportionError, UsageError
-from apportion.settings import Settings
+from apportion.settings import PRIVATE, Settings
 
 if TYPE_CHECKING:
     from apportion.progress import Progress
@@ -231,6 +231,40 @@ def rollback(
 
 
 @app.command()
+def restore(
+    from_landing: Annotated[
+        bool,
+        typer.Option("--from-landing", help="Without the copy: make a new one of what is landed."),
+    ] = False,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Put the last good copy of the warehouse in the place of a damaged one."""
+    from apportion import last_good, lock
+    from apportion.night import Night
+
+    night = Night(Settings.resolve(data))
+    with lock.hold(night.settings, night.run_id):
+        typer.echo(last_good.restore(night.settings, from_landing=from_landing))
+
+
+@app.command()
+def doctor(
+    landing: Annotated[
+        Path | None,
+        typer.Option(help="Input folder (default: APPORTION_LANDING, else <data>/landing)."),
+    ] = None,
+    data: Data = None,
+    verbose: Verbose = False,
+) -> None:
+    """Look whether everything is there that a night needs; each line says how to mend it."""
+    from apportion import doctor as module
+
+    if not module.show(Settings.resolve(data, landing)):
+        raise SystemExit(1)
+
+
+@app.command()
 def report(
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")
@@ -358,6 +392,7 @@ def airflow(
 
 def main() -> None:
     """Run the command line and turn errors into one screen and an exit status."""
+    os.umask(PRIVATE)
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

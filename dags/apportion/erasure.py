@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import ledger, logs, lookups, readers, rewriting, transform, warehouse
+from apportion import last_good, ledger, logs, lookups, readers, rewriting, transform, warehouse
 from apportion.datasets import CLICK_IDS, DATASETS, Dataset
 from apportion.errors import ApportionError
 from apportion.identity import TYPES
@@ -817,7 +817,7 @@ def drop_built(connection: duckdb.DuckDBPyConnection) -> None:
 def compact(settings: Settings) -> None:
     """Write the warehouse anew, so that no block keeps a deleted row.
 
-    The old file is there until the new one is whole.
+    The old file is there until the new one is whole; its last good copy goes first.
     """
     partial = settings.warehouse.with_suffix(".partial")
     partial.unlink(missing_ok=True)
@@ -825,4 +825,5 @@ def compact(settings: Settings) -> None:
         connection.execute(f"attach {warehouse.literal(partial)} as compacted")
         connection.execute(f"copy from database {identifier(settings.warehouse.stem)} to compacted")
         connection.execute("detach compacted")
+    last_good.forget(settings)
     partial.replace(settings.warehouse)

@@ -110,7 +110,7 @@ def show(settings: Settings, conversion_id: str) -> None:
     """
     if not settings.warehouse.exists():
         raise ApportionError(f"there is no warehouse at {settings.warehouse}", "apportion run")
-    with warehouse.connect(settings.warehouse, read_only=True) as connection:
+    with warehouse.connect(settings.warehouse, read_only=True, sealed=True) as connection:
         conversion = _conversion(connection, conversion_id)
         lookbacks = suites.variables(settings)["touch_lookback_days"]
         touches = [

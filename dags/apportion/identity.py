@@ -235,4 +235,4 @@ inner join intermediate.int_identity__nodes as nodes
 def _opened(settings: Settings):
     if not settings.warehouse.exists():
         raise ApportionError(f"there is no warehouse at {settings.warehouse}", "apportion run")
-    return warehouse.connect(settings.warehouse, read_only=True)
+    return warehouse.connect(settings.warehouse, read_only=True, sealed=True)

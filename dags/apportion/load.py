@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from apportion import erasure, ledger, lookups, readers, suites, warehouse
+from apportion import erasure, ledger, lookups, readers, retention, suites, warehouse
 from apportion.datasets import DATASETS, Dataset
 from apportion.errors import ApportionError, UsageError
 from apportion.ledger import Entry, LandedFile, Ledger, prepare
@@ -62,6 +62,8 @@ def load(night: Night) -> str:
     line += erasure.keep_out(night)
     with warehouse.connect(night.settings.warehouse) as connection:
         ledger.write_clock(connection, night.date)
+    line += retention.apply(night)
+    with warehouse.connect(night.settings.warehouse) as connection:
         ledger.write_freshness(connection, night.run_id, limits)
     return line
 

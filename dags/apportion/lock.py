@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apportion import logs
-from apportion.errors import WarehouseBusy
+from apportion.errors import ApportionError, WarehouseBusy
 from apportion.settings import Settings
 
 # The run that this process, or the one that started it, holds the lock for.
@@ -36,12 +36,19 @@ def hold(settings: Settings, run_id: str) -> Iterator[int | None]:
 
     Raises:
         WarehouseBusy: another run holds it.
+        ApportionError: the folder cannot be written.
     """
     if os.environ.get(_HELD_FOR) == f"{run_id} {path(settings)}":
         yield _taken[-1] if _taken else None
         return
-    settings.data.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path(settings), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path(settings), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ApportionError(
+            f"{settings.data} cannot be written: {error}",
+            f"mend its rights; then: apportion doctor --data {settings.data}",
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -68,8 +75,8 @@ def holder(settings: Settings) -> str | None:
     """Who holds the installation, in words; None if nobody does."""
     try:
         descriptor = os.open(path(settings), os.O_RDWR)
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, PermissionError):
+        return None  # Who may not write there does not see who does.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

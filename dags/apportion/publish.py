@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, logs, report, suites, warehouse
+from apportion import __version__, last_good, logs, report, suites, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -77,12 +77,15 @@ def publish(night: Night) -> str:
             raise
         version = _name(settings, partial, night.run_id)
         removed = _prune(settings)
+    told = last_good.keep(settings)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     rows = sum(tables.values())
     logs.LOGGER.info(logs.line(published=version, tables=len(tables), rows=rows, bytes=size))
     return (
         f"published {len(tables)} tables, {rows:,} rows, {size / 1e6:,.1f} MB: "
-        f"{settings.published / DATABASE}" + (f"; removed {', '.join(removed)}" if removed else "")
+        f"{settings.published / DATABASE}"
+        + (f"; removed {', '.join(removed)}" if removed else "")
+        + told
     )
 
 
@@ -115,7 +118,7 @@ def rollback(settings: Settings, to: str | None = None) -> str:
             raise UsageError(
                 f"there is no version {to} (kept: {listed})", "apportion rollback --to NAME"
             )
-        _check_version(settings.versions / to)
+        check_version(settings.versions / to)
         _switch(settings, settings.versions / to)
     logs.LOGGER.info(logs.line(rolled_back_from=current, rolled_back_to=to))
     return f"published is now {to} (was {current}); the next night publishes a new version"
@@ -185,7 +188,8 @@ def _require_green(settings: Settings, run_id: str) -> None:
         last_run_id, marts_checks, failed = connection.execute(
             """
             select
-                arg_max(run_id, "at"),
+                -- The last that was written: a clock can go back, rows of a table do not.
+                arg_max(run_id, rowid),
                 count(*) filter (where run_id = $run_id and stage = 'marts'),
                 string_agg("check", ', ' order by "check") filter (
                     where run_id = $run_id and stage in $stages
@@ -496,7 +500,7 @@ def _switch(settings: Settings, folder: Path) -> None:
     _sync(settings.data)
 
 
-def _check_version(version: Path) -> None:
+def check_version(version: Path) -> None:
     """The file of a version opens, and holds the rows that its manifest names.
 
     Raises:

@@ -74,5 +74,5 @@ def show_lines(settings: Settings, path: Path, limit: int) -> None:
 def _record(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     if not settings.warehouse.exists():
         raise UsageError(f"{settings.warehouse} is not there: nothing was loaded", "apportion run")
-    with warehouse.connect(settings.warehouse, read_only=True) as connection:
+    with warehouse.connect(settings.warehouse, read_only=True, sealed=True) as connection:
         yield connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from apportion import alerts, lock, logs, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError
 from apportion.night import STEPS, Night, Step
 from apportion.progress import Progress
-from apportion.settings import Settings
+from apportion.settings import PRIVATE, Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,7 +79,7 @@ def run_step(night: Night, step: Step) -> str:
         logs.LOGGER.info(logs.line(event="started", step=step.name))
         began = time.monotonic()
         try:
-            said = step.run(night)
+            said = _run(night, step)
             seconds = time.monotonic() - began
             _record(night, step, "done", said, seconds)
         except BaseException as error:
@@ -87,7 +88,20 @@ def run_step(night: Night, step: Step) -> str:
         logs.LOGGER.info(
             logs.line(event="done", step=step.name, seconds=f"{seconds:.3f}", said=said)
         )
+        _tell_slowness(night, step, seconds)
         return said
+
+
+def _run(night: Night, step: Step) -> str:
+    """Run a step; what the file system refuses is told as such."""
+    try:
+        return step.run(night)
+    except OSError as error:
+        raise ApportionError(
+            f"a file cannot be read or written: {error}",
+            "make room on the disk, or mend the rights (apportion doctor says which);"
+            f" then: apportion run --data {night.settings.data}",
+        ) from error
 
 
 def run_task(step: Step, params: Mapping[str, object], run_after: dt.datetime) -> str:
@@ -99,6 +113,7 @@ def run_task(step: Step, params: Mapping[str, object], run_after: dt.datetime) -
         run_after: when the DAG run could begin: what names a run that was given no name, equal for
             all its tasks and their retries.
     """
+    os.umask(PRIVATE)
     night = Night(
         Settings.resolve(params["data"], params["landing"]),
         params["run_id"] or run_after.strftime("%Y%m%dT%H%M%S%fZ"),
@@ -159,6 +174,29 @@ def _tell_failure(night: Night, step: Step, error: BaseException, seconds: float
         _record(night, step, status, what, seconds)
     except Exception as second:
         logs.LOGGER.warning(logs.line(note="not recorded in ops.run_log", why=second))
+
+
+def _tell_slowness(night: Night, step: Step, seconds: float) -> None:
+    """Tell people of a step that took far longer than it usually does."""
+    from apportion import status
+
+    try:
+        with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+            usual = status.usual_seconds(connection, step.name, night.run_id)
+    except ApportionError as error:
+        # The step is done all the same.
+        logs.LOGGER.warning(logs.line(note="its usual time is not known", why=error))
+        return
+    if status.is_slow(seconds, usual):
+        text = (
+            f"{step.name} took {seconds:,.0f} s; the median of the nights before is {usual:,.0f} s"
+        )
+        logs.LOGGER.warning(logs.line(event="slow", what=text))
+        alerts.send(
+            night.run_id,
+            f"{text}\nnext: apportion status; a rebuild of everything is told in the step's line,"
+            " else look who shares the machine, and at the size of what landed",
+        )
 
 
 def _record(night: Night, step: Step, status: str, reason: str, seconds: float) -> None:

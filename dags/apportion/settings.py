@@ -11,6 +11,8 @@ import yaml
 
 from apportion.errors import UsageError
 
+PRIVATE = 0o077
+"""What others may not do with what a night makes: anything; the folder keeps what its owner set."""
 PROJECT = Path(__file__).resolve().parents[2]
 
 

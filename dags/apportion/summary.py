@@ -67,7 +67,7 @@ def collect(night: Night) -> Summary:
         WarehouseBusy: another process holds it.
     """
     values = suites.variables(night.settings)
-    with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
+    with warehouse.connect(night.settings.warehouse, read_only=True, sealed=True) as connection:
         # The last day that counts; the clock is its exclusive end.
         (as_of,) = connection.execute(
             "select cast(as_of - interval 1 microsecond as date) from ops.clock"

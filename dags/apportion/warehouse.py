@@ -11,29 +11,45 @@ import duckdb
 
 from apportion.errors import ApportionError, WarehouseBusy
 
+# How DuckDB tells a file with blocks that are not what was written, half a file, or another file.
+_DAMAGE = re.compile(
+    r"Corrupt database file|not a valid DuckDB database|Could not read enough bytes|"
+    r"Serialization Error|Failure while replaying WAL"
+)
+# How it tells a disk that is full, or not to be written.
+_CANNOT_WRITE = re.compile(
+    r"Could not (write|truncate|fsync|create)|No space left|File too large|Read-only file system"
+)
+
 
 @contextmanager
-def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    path: Path | str, *, read_only: bool = False, sealed: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file in UTC, and close it whatever happens.
 
     Args:
         path: the file, or ':memory:'.
         read_only: open without the right to write; the file must exist.
+        sealed: reach no other file and no network, and let no statement change that: for those who
+            only look.
 
     Raises:
         WarehouseBusy: another process has it open for writing.
-        ApportionError: it is not a DuckDB file, or cannot be opened.
+        ApportionError: it cannot be opened, or is found to be damaged, now or inside the block.
     """
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.IOException as error:
         text = str(error)
-        if "lock" in text:
+        if "set lock on file" in text:
             holder = re.search(r"held in (.+?)(?: by user [^\s.]+)?\.", text)
             who = holder.group(1) if holder else "another process"
             raise WarehouseBusy(
                 f"{path} is in use by {who}", "wait for that run, or see: apportion status"
             ) from error
+        if _is_damage(text):
+            raise _damaged(path, text) from error
         raise ApportionError(f"{path} cannot be opened: {text}", "apportion doctor") from error
     except duckdb.ConnectionException as error:
         raise WarehouseBusy(
@@ -41,9 +57,36 @@ def connect(path: Path | str, *, read_only: bool = False) -> Iterator[duckdb.Duc
         ) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
+        if sealed:
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
         yield connection
+    except duckdb.Error as error:
+        text = str(error)
+        if _is_damage(text):
+            raise _damaged(path, text) from error
+        if _CANNOT_WRITE.search(text):
+            raise ApportionError(
+                f"a file cannot be written: {text.splitlines()[0]}",
+                "make room on the disk, or mend the rights (apportion doctor says which);"
+                " then: apportion run",
+            ) from error
+        raise
     finally:
         connection.close()
+
+
+def _is_damage(text: str) -> bool:
+    """Whether an error of DuckDB says that the file itself is broken."""
+    return bool(_DAMAGE.search(text))
+
+
+def _damaged(path: Path | str, text: str) -> ApportionError:
+    return ApportionError(
+        f"{path} is damaged: {text.splitlines()[0]}",
+        "apportion restore (the last good copy of the warehouse, or a rebuild from landing);"
+        " of a published version: apportion rollback",
+    )
 
 
 def identifier(name: str) -> str:

@@ -125,6 +125,23 @@ def test_failure_that_was_not_foreseen_does_not_quote_a_row(
     assert "example.org" not in posted["text"]
 
 
+def test_a_step_that_is_slow_is_told(
+    small: Settings, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(
+        small,
+        "insert into ops.run_log select '2026010' || i, 'gate_raw', 'done', '', null,"
+        " timestamp '2026-01-01' + to_days(i::int), 0.001 from range(5) as nights (i)",
+    )
+    step = Step("gate_raw", "gates", "gate", ("raw",))
+    runner.run_step(Night(small, run_id=small_warehouse.RUN_ID), step)
+    assert hook.posted == []  # Longer than three times, but not by a minute.
+    monkeypatch.setattr("apportion.status.SLOW_SECONDS", 0)
+    runner.run_step(Night(small, run_id=small_warehouse.RUN_ID), step)
+    (posted,) = hook.posted
+    assert "gate_raw took" in posted["text"] and "the median of the nights before" in posted["text"]
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(
     hook: Hook, status: int, caplog: pytest.LogCaptureFixture

@@ -17,7 +17,7 @@ from apportion.errors import WarehouseBusy
 from apportion.settings import Settings
 from apportion.simulate import WORLDS
 
-COMMANDS = ("run", "status", "explain", "rollback", "airflow", "simulate")
+COMMANDS = ("run", "status", "doctor", "explain", "rollback", "restore", "airflow", "simulate")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from small_world import MALFORMED, PEOPLE
 
-from apportion import runner, summary
+from apportion import runner, status, summary
 from apportion.explain import Conversion, Touch, reason
 from apportion.night import STEPS, Night
 from apportion.settings import Settings
@@ -58,6 +60,49 @@ def test_status_tells_the_night(apportion, small_night: Settings, run_id: str) -
     assert result.returncode == 0, result.stderr
     for text in (run_id, f"{len(STEPS)} of {len(STEPS)} done", "nobody"):
         assert text in result.stdout
+
+
+def test_status_tells_what_is_slow_stale_and_failing_for_nights(
+    apportion, small_night: Settings, run_id: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(small_night.warehouse, data)
+    with connect(data / "warehouse.duckdb") as connection:
+        connection.execute("delete from ops.quality_results")
+        for number in range(6):
+            connection.execute(
+                "insert into ops.run_log values (?, 'load', 'done', '', 1, now()::timestamp, 20)",
+                [f"2000010{number}"],
+            )
+            connection.execute(
+                "insert into ops.quality_results values"
+                " (?, 'raw', 'a.b', 'warning', ?, 'seen', '', now()::timestamp)",
+                [f"2000010{number}" if number < 5 else run_id, number == 2],
+            )
+        connection.execute(
+            "update ops.run_log set seconds = 81 where stage = 'load' and run_id = ?", [run_id]
+        )
+        connection.execute(
+            "update ops.source_freshness set status = 'stale', days_overdue = 2.5"
+            " where dataset = 'orders'"
+        )
+    result = apportion("status", "--data", data)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^load +done +81\.0 SLOW +20\.0", result.stdout, re.MULTILINE), result.stdout
+    assert "warning raw: a.b (seen), 3 nights in a row" in result.stdout
+    assert re.search(r"stale +orders: last row .*, 2\.5 days overdue", result.stdout)
+    assert "sizes" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "usual", "is_slow"),
+    [(400.0, 100.0, True), (300.0, 100.0, False), (10.0, 1.0, False), (400.0, None, False)],
+)
+def test_a_step_is_slow_beyond_three_times_its_median_and_a_minute(
+    seconds: float, usual: float | None, is_slow: bool
+) -> None:
+    assert status.is_slow(seconds, usual) is is_slow
 
 
 def test_explain_tells_journey_credit_and_reasons(apportion, small_night: Settings) -> None:

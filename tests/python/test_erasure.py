@@ -14,7 +14,17 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from apportion import erasure, fit, load, privacy, publish, rewriting, simulate, transform
+from apportion import (
+    erasure,
+    fit,
+    last_good,
+    load,
+    privacy,
+    publish,
+    rewriting,
+    simulate,
+    transform,
+)
 from apportion.errors import UsageError
 from apportion.night import PRIVACY_STEPS, Night
 from apportion.settings import Settings
@@ -332,6 +342,20 @@ def test_ann_is_gone_and_bob_and_the_totals_are_as_before(world: Settings) -> No
     assert publish.list_versions(world) == ["n2"]
     with pytest.raises(Exception, match="no version before"):
         publish.rollback(world)
+    # What the warehouse would be restored from is the one without her.
+    with connect(last_good.path(world), read_only=True) as connection:
+        copied = connection.execute(
+            "select count(*), count(*) filter (event_id = 'e8') from raw.events"
+        ).fetchone()
+    assert copied == (rows(world, "select count(*) from raw.events")[0][0], 1)
+
+
+def test_no_copy_of_the_warehouse_outlives_an_erasure(world: Settings) -> None:
+    aside = world.data / "warehouse.damaged-20260101T000000Z.duckdb"
+    shutil.copy(world.warehouse, aside)
+    assert last_good.path(world).exists()
+    erasure.compact(world)
+    assert not last_good.path(world).exists() and not aside.exists()
 
 
 def test_files_that_are_delivered_again_bring_nobody_back(world: Settings, pristine: Path) -> None:

@@ -24,6 +24,100 @@ from range(3) as numbers (i);
 insert into ops.quality_results (run_id, stage) values ('old', 'raw');
 """
 
+# The same rows on nine days before, three of them the same day of the week.
+HISTORY = """
+insert into ops.quality_results (run_id, stage) values ('h', 'raw');
+create temp table days_before as
+select unnest([1, 2, 3, 4, 5, 6, 7, 14, 21]) as days;
+insert into raw._batches (
+    batch_id, run_id, dataset, status, files_count, rows_loaded, rows_quarantined, created_at
+)
+select 'h' || days || ':' || dataset, 'h', dataset, 'released', 1, 120, 0, timestamp '2026-01-01'
+from days_before
+cross join (values ('events'), ('orders'), ('contacts')) as datasets (dataset);
+insert into raw.events
+select events.* replace (
+    'h' || days || event_id as event_id, occurred_at - to_days(days) as occurred_at,
+    'h' || days || ':events' as _batch_id
+)
+from raw.events cross join days_before;
+insert into raw.orders
+select orders.* replace (
+    chr(96 + days::int) || substr(order_id, 2) as order_id,
+    ordered_at - to_days(days) as ordered_at, 'h' || days || ':orders' as _batch_id
+)
+from raw.orders cross join days_before;
+insert into raw.contacts
+select contacts.* replace ('h' || days || ':contacts' as _batch_id)
+from raw.contacts cross join days_before;
+"""
+TONIGHT = f"_batch_id like '{RUN_ID}:%'"
+# What tonight's rows become, and the check that compares them with their history.
+DRIFTS = [
+    ("insert into raw.events select copied.* replace ('x' || n || event_id as event_id)"
+     " from raw.events as copied, range(2) as copies (n) where {tonight}",
+     {"event_drift.weekday_volume_ratio"}),
+    ("update raw.events set event_id = 'h1' || event_id where _row_number < 40 and {tonight}",
+     {"event_drift.repeated_share"}),
+    ("update raw.events set user_id = 'u1' where _row_number < 40 and {tonight}",
+     {"event_drift.top_source_share"}),
+    ("update raw.events set user_id = null where _row_number < 40 and {tonight}",
+     {"event_drift.fill_jump"}),
+    ("update raw.events set is_consented = not {tonight}", {"event_drift.granted_jump"}),
+    ("update raw.events set user_id = user_id || '0' where {tonight}",
+     {"event_drift.id_length_change"}),
+    ("update raw.events set value = case when {tonight} then 100 else 1 end",
+     {"event_drift.value_ratio"}),
+    ("update raw.events set occurred_at = occurred_at + interval 5 days"
+     " where _row_number = 1 and {tonight}", {"event_drift.days_ahead"}),
+    ("update raw.events set event_name = 'other' where _row_number < 60 and {tonight}",
+     {"event_drift.event_name_psi"}),
+    ("update raw.events set channel = 'other' where _row_number < 60 and {tonight}",
+     {"event_drift.channel_psi"}),
+    ("update raw.events set occurred_at = occurred_at - interval 12 hours where {tonight}",
+     {"event_drift.time_of_day_psi"}),
+    ("update raw.events set currency = 'USD'; update raw.events set currency = 'EUR'"
+        " where _row_number < 60 and {tonight}",
+     {"event_drift.currency_psi"}),
+    ("update raw.events set device_type = 'tv', country = 'AT'; update raw.events"
+     " set country = 'SG' where _row_number < 60 and {tonight}", {"event_drift.audience_psi"}),
+    ("delete from raw.orders where _row_number % 3 > 0 and {tonight}",
+     {"order_drift.weekday_volume_ratio", "order_items.orphaned_share"}),
+    ("update raw.orders set order_id = 'a' || substr(order_id, 2)"
+     " where _row_number < 70 and {tonight};"
+     " update raw.order_items set order_id = 'a' || substr(order_id, 2)",
+     {"order_drift.repeated_share"}),
+    ("update raw.orders set revenue = revenue * 4 where {tonight}", {"order_drift.amount_ratio"}),
+    ("update raw.orders set revenue = revenue / 4 where {tonight}",
+     {"order_drift.smallest_amount_ratio"}),
+    ("update raw.orders set revenue = revenue * 30 where {tonight}",
+     {"order_drift.amount_ratio", "order_drift.overall_amount_ratio"}),
+    ("update raw.orders set discount = 1 where _row_number < 60 and {tonight}",
+     {"order_drift.fill_jump"}),
+    ("update raw.orders set order_id = order_id || '0' where {tonight};"
+     " update raw.order_items set order_id = order_id || '0'",
+     {"order_drift.id_length_change"}),
+    ("update raw.orders set ordered_at = ordered_at + interval 5 days"
+     " where _row_number = 1 and {tonight}", {"order_drift.days_ahead"}),
+    ("update raw.orders set currency = 'USD'; update raw.orders set currency = 'EUR'"
+     " where _row_number < 60 and {tonight}", {"order_drift.currency_jump"}),
+    ("update raw.orders set status = 'paid'; update raw.orders set status = 'cancelled'"
+     " where _row_number < 60 and {tonight}", {"order_drift.kind_jump"}),
+    ("update raw.contacts set email = null where {tonight}", {"drift.times_the_limit"}),
+]  # fmt: skip
+FIVE_NIGHTS = """
+insert into raw._batches (
+    batch_id, run_id, dataset, status, files_count, rows_loaded, rows_quarantined, created_at
+)
+select 'n' || i || ':refunds', 'n' || i, 'refunds', 'released', 1, 5, 0, timestamp '2026-01-01'
+from range(5) as numbers (i);
+insert into ops.quality_results (run_id, stage) select 'n' || i, 'raw' from range(5) as numbers (i);
+insert into ops.source_freshness
+select
+    'n' || i, 'refunds', null, null, 5, 'updated', timestamp '2026-01-01' + to_days(i::int), 0
+from range(5) as numbers (i);
+"""
+
 # stage, SQL that plants a fault, the checks that must fail (suite.column)
 FAULTS = [
     (
@@ -77,6 +171,8 @@ FAULTS = [
         """,
         {"columns.changed_columns"},
     ),
+    *(("raw", HISTORY + sql.replace("{tonight}", TONIGHT), checks) for sql, checks in DRIFTS),
+    ("raw", FIVE_NIGHTS, {"sources.missing_nights"}),
     (
         "staging",
         "delete from raw.events where event_id = 'e1'",
@@ -451,6 +547,11 @@ def test_clean_data_pass(small: Settings, stage: str) -> None:
     judged = verdicts(small, stage)
     assert [verdict for verdict in judged if not verdict.success] == []
     assert said == f"gate {stage}: {len(judged)} of {len(judged)} checks passed"
+
+
+def test_a_night_like_those_before_passes(small: Settings) -> None:
+    plant(small, HISTORY)
+    assert [verdict for verdict in verdicts(small, "raw") if not verdict.success] == []
 
 
 @pytest.mark.parametrize(

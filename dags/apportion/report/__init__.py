@@ -47,7 +47,7 @@ def build(version: Path, facts: dict[str, Any]) -> Path:
 
     folder = version / FOLDER
     folder.mkdir()
-    with warehouse.connect(version / "apportion.duckdb", read_only=True) as connection:
+    with warehouse.connect(version / "apportion.duckdb", read_only=True, sealed=True) as connection:
         tables = _tables(connection)
         connection.execute("use marts")
         variables = {
