@@ -114,9 +114,8 @@ format: $(ENVIRONMENT) ## Rewrite Python and SQL in the style that lint asks for
 report: $(ENVIRONMENT) ## Open the report of the published version in the browser
 	@$(BIN)/apportion report --data '$(DATA)'
 
-docs: $(ENVIRONMENT) ## The documentation of every model, as one page
-	@$(BIN)/apportion dbt --data '$(DATA)' --quiet docs generate --static
-	@echo '$(DATA)/target/static_index.html'
+docs: $(ENVIRONMENT) ## Open the documentation of every model, of the published version
+	@$(BIN)/apportion docs --data '$(DATA)'
 
 # uv is taken from the package index into a folder of its own: it is needed for this alone.
 lock: ## Compile pyproject.toml to requirements.txt, with every version and hash

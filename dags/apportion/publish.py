@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, logs, report, suites, warehouse
+from apportion import __version__, logs, model_docs, report, suites, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -63,6 +63,7 @@ def publish(night: Night) -> str:
             tables = _write(settings, partial)
             manifest = _write_manifest(night, partial, tables)
             report.build(partial, manifest)
+            model_docs.build(settings, partial)
             _verify(settings, partial, tables)
             _seal(partial)
         except (duckdb.IOException, OSError) as error:
