@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, logs, model_docs, report, suites, warehouse
+from apportion import __version__, logs, model_docs, report, semantic_layer, suites, warehouse
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -64,6 +64,7 @@ def publish(night: Night) -> str:
             manifest = _write_manifest(night, partial, tables)
             report.build(partial, manifest)
             model_docs.build(settings, partial)
+            semantic_layer.build(settings, partial)
             _verify(settings, partial, tables)
             _seal(partial)
         except (duckdb.IOException, OSError) as error:
