@@ -1,4 +1,5 @@
--- One row per day, from the first of January of the year in which anything is known to the last day that the night judges.
+-- One row per day, from the first of January of the year in which anything is known to the last day
+-- that the night judges.
 with first_moments as (
     select min(converted_at) as moment from {{ ref('conversions') }}
     union all
@@ -20,21 +21,21 @@ bounds as (
 ),
 
 days as (
-    select cast(unnest(generate_series(first_day, last_day, interval '1' day)) as date) as day
+    select cast(unnest(generate_series(first_day, last_day, interval '1' day)) as date) as calendar_date
     from bounds
 ),
 
 final as (
     select
         ---------- keys
-        day as calendar_date,
+        calendar_date,
         ---------- numbers
-        cast(isodow(day) as integer) as weekday,
+        cast(isodow(calendar_date) as integer) as weekday,
         ---------- booleans
-        isodow(day) >= 6 as is_weekend,
+        isodow(calendar_date) >= 6 as is_weekend,
         ---------- times
-        cast(date_trunc('week', day) as date) as week_started_on,
-        cast(date_trunc('month', day) as date) as month_started_on
+        cast(date_trunc('week', calendar_date) as date) as week_started_on,
+        cast(date_trunc('month', calendar_date) as date) as month_started_on
     from days
 )
 
