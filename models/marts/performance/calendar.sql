@@ -21,7 +21,10 @@ bounds as (
 ),
 
 days as (
-    select cast(unnest(generate_series(first_day, last_day, interval '1' day)) as date) as calendar_date
+    select
+        cast(
+            unnest(generate_series(first_day, last_day, interval '1' day)) as date
+        ) as calendar_date
     from bounds
 ),
 
@@ -30,7 +33,7 @@ final as (
         ---------- keys
         calendar_date,
         ---------- numbers
-        cast(isodow(calendar_date) as integer) as weekday,
+        cast(isodow(calendar_date) as integer) as day_of_week,
         ---------- booleans
         isodow(calendar_date) >= 6 as is_weekend,
         ---------- times
