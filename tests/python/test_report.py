@@ -402,6 +402,21 @@ def test_it_is_served_on_the_loopback_address_alone(tmp_path: Path) -> None:
         thread.join()
 
 
+@pytest.mark.parametrize("as_of", [dt.datetime(2026, 2, 1), dt.datetime(2026, 2, 15)])
+def test_sizes_count_a_person_once_a_day(as_of: dt.datetime) -> None:
+    """Also where the night's moment is the end of a month."""
+    sizes = next(dataset for dataset in DATASETS if dataset.name == "sizes")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table segment_memberships as select 'ada' as user_key, 'rfm' as segment_family,"
+            " 'champions' as segment, timestamp '2025-12-05' as valid_from,"
+            " null::timestamp as valid_to"
+        )
+        rows = connection.execute(sizes.query, {"as_of": as_of}).fetchall()
+    days = dict.fromkeys(["2026-01-01", "2026-02-01", str(as_of.date())])
+    assert rows == [("rfm", "champions", day, 1) for day in days]
+
+
 def test_without_a_version_the_command_says_what_to_do(apportion: object, tmp_path: Path) -> None:
     result = apportion("report", "--data", tmp_path)
     assert result.returncode == 2

@@ -448,21 +448,24 @@ DATASETS = (
         name="sizes",
         tables=("segment_memberships",),
         query=f"""
-            with ends as (
+            with months as (
                 select unnest(generate_series(
                     date_trunc('month', $as_of) - interval {MONTHS - 1} month,
                     date_trunc('month', $as_of),
                     interval 1 month
                 )) + interval 1 month as ended_at
+            ),
+            -- A night as of the first of a month ends with the month before: one moment, not two.
+            ends as (
+                select distinct least(ended_at, $as_of) as ended_at from months
             )
             select
                 segment_family, segment,
-                strftime(least(ended_at, $as_of), '%Y-%m-%d') as day,
+                strftime(ended_at, '%Y-%m-%d') as day,
                 count(*) as people
             from segment_memberships
             inner join ends
-                on valid_from <= least(ended_at, $as_of)
-                and coalesce(valid_to, 'infinity') > least(ended_at, $as_of)
+                on valid_from <= ended_at and coalesce(valid_to, 'infinity') > ended_at
             group by all
             order by day, segment_family, segment
         """,
