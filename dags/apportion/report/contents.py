@@ -455,9 +455,12 @@ DATASETS = (
                     interval 1 month
                 )) + interval 1 month as ended_at
             ),
-            -- A night as of the first of a month ends with the month before: one moment, not two.
+            -- The night's own moment takes the place of an end of a month in the week before it: on
+            -- days between them little happens but that recency ages, which looks like a jump.
             ends as (
-                select distinct least(ended_at, $as_of) as ended_at from months
+                select distinct least(ended_at, $as_of) as ended_at
+                from months
+                where ended_at >= $as_of or ended_at < $as_of - interval 7 day
             )
             select
                 segment_family, segment,
