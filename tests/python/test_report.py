@@ -402,6 +402,22 @@ def test_it_is_served_on_the_loopback_address_alone(tmp_path: Path) -> None:
         thread.join()
 
 
+@needs_browser
+def test_on_paper_are_all_pages_and_what_the_filters_chose(
+    browser: object, published: Path
+) -> None:
+    page = Reader(browser, published).page
+    assert page.locator("section.page:visible").count() == 1
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("section.page:visible").count() == len(PAGES)
+    chosen = page.locator("#models .chosen")
+    assert chosen.is_visible()
+    assert "Model: time_decay · Scope: all · Conversion type: order" in chosen.inner_text()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("section.page:visible").count() == 1
+    assert not page.locator("#overview .chosen").is_visible()
+
+
 @pytest.mark.parametrize(
     ("as_of", "days"),
     [
