@@ -28,7 +28,7 @@ SMALL := data/test
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run airflow doctor test faults soak unit accuracy bench bench-load bench-nights lint format report docs lock audit clean
+.PHONY: help environment run airflow doctor test faults soak unit accuracy bench bench-load bench-nights lint format report docs metrics lock audit clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -121,9 +121,21 @@ faults: $(ENVIRONMENT) ## Kill real nights at random (COUNT=200 SEED=1), and eac
 report: $(ENVIRONMENT) ## Open the report of the published version in the browser
 	@$(BIN)/apportion report --data '$(DATA)'
 
-docs: $(ENVIRONMENT) ## The documentation of every model, as one page
-	@$(BIN)/apportion dbt --data '$(DATA)' --quiet docs generate --static
-	@echo '$(DATA)/target/static_index.html'
+docs: $(ENVIRONMENT) ## Open the documentation of every model, of the published version
+	@$(BIN)/apportion docs --data '$(DATA)'
+
+# MetricFlow shares the packages of .venv and brings eight of its own, in a folder of its own: nothing else needs them.
+METRICFLOW := data/metricflow
+metrics: $(METRICFLOW)/complete ## Ask the published version's metrics (QUERY='--metrics cpa,roas --group-by channel')
+	@cd '$(DATA)/published/semantic' && DBT_TARGET_PATH='$(abspath $(METRICFLOW))/target' \
+	    DBT_LOG_PATH='$(abspath $(METRICFLOW))/logs' '$(abspath $(METRICFLOW))/bin/mf' $(if $(QUERY),query $(QUERY),list metrics)
+
+$(METRICFLOW)/complete: $(ENVIRONMENT) tests/python/metricflow.txt
+	@rm -rf $(METRICFLOW) && mkdir -p data && $(BIN)/python -m venv $(METRICFLOW)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	    > "$$($(METRICFLOW)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
+	@$(METRICFLOW)/bin/python -m pip install -q --no-deps -r tests/python/metricflow.txt
+	@touch $@
 
 # uv is taken from the package index into a folder of its own: it is needed for this alone.
 lock: ## Compile pyproject.toml to requirements.txt, with every version and hash

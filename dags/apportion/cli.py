@@ -286,6 +286,17 @@ def report(
 
 
 @app.command()
+def docs(data: Data = None, verbose: Verbose = False) -> None:
+    """Open the documentation of every model, of the published version, and say where it is."""
+    from apportion import model_docs
+    from apportion.report import reading
+
+    page = model_docs.page(Settings.resolve(data))
+    typer.echo(str(page))
+    reading.open_in_browser(page)
+
+
+@app.command()
 def erase(
     user_id: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,
     email: Annotated[str | None, typer.Option(help="Of the person to erase.")] = None,

@@ -22,7 +22,16 @@ from typing import Any
 
 import duckdb
 
-from apportion import __version__, last_good, logs, report, suites, warehouse
+from apportion import (
+    __version__,
+    last_good,
+    logs,
+    model_docs,
+    report,
+    semantic_layer,
+    suites,
+    warehouse,
+)
 from apportion.errors import ApportionError, GateFailed, UsageError, WarehouseBusy
 from apportion.night import Night
 from apportion.settings import PROJECT, Settings
@@ -63,6 +72,8 @@ def publish(night: Night) -> str:
             tables = _write(settings, partial)
             manifest = _write_manifest(night, partial, tables)
             report.build(partial, manifest)
+            model_docs.build(settings, partial)
+            semantic_layer.build(settings, partial)
             _verify(settings, partial, tables)
             _seal(partial)
         except (duckdb.IOException, OSError) as error:

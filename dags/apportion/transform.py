@@ -46,7 +46,9 @@ def build(night: Night, stage: str) -> str:
         return f"nothing is new since {run}: left as it is"
     everything = "asked for" if night.full_refresh else built.must_rebuild(night, stage)
     built.begin(night, stage, everything=everything is not None)
-    arguments = ["build", "--selector", stage, "--exclude-resource-type", "unit_test"]
+    arguments = ["build", "--selector", stage]
+    for kind in ("unit_test", "exposure"):
+        arguments += ["--exclude-resource-type", kind]
     if everything:
         arguments.append("--full-refresh")
     result = invoke(night.settings, arguments, quiet=True)

@@ -29,6 +29,10 @@ WITNESSES = {
         select sum(credit), sum(credited_revenue) from marts.attribution_credits
         where attribution_model = 'position_based' and attribution_scope = 'all'
             and tactic = 'email_personalization'
+            and converted_at >= (
+                select max(period_started_on) from marts.attribution_intervals
+                where period = 'last_90_days'
+            )
     """,
     2: f"""
         select channel, sum(credit) {CREDITS} 'time_decay'

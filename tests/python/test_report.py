@@ -402,6 +402,43 @@ def test_it_is_served_on_the_loopback_address_alone(tmp_path: Path) -> None:
         thread.join()
 
 
+@needs_browser
+def test_on_paper_are_all_pages_and_what_the_filters_chose(
+    browser: object, published: Path
+) -> None:
+    page = Reader(browser, published).page
+    assert page.locator("section.page:visible").count() == 1
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("section.page:visible").count() == len(PAGES)
+    chosen = page.locator("#models .chosen")
+    assert chosen.is_visible()
+    assert "Model: time_decay · Scope: all · Conversion type: order" in chosen.inner_text()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("section.page:visible").count() == 1
+    assert not page.locator("#overview .chosen").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "days"),
+    [
+        (dt.datetime(2026, 2, 1), ["2026-01-01", "2026-02-01"]),
+        (dt.datetime(2026, 2, 2), ["2026-01-01", "2026-02-02"]),
+        (dt.datetime(2026, 2, 15), ["2026-01-01", "2026-02-01", "2026-02-15"]),
+    ],
+)
+def test_sizes_count_a_person_once_a_month(as_of: dt.datetime, days: list[str]) -> None:
+    """Also where the night's moment is the end of a month, or just after it."""
+    sizes = next(dataset for dataset in DATASETS if dataset.name == "sizes")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table segment_memberships as select 'ada' as user_key, 'rfm' as segment_family,"
+            " 'champions' as segment, timestamp '2025-12-05' as valid_from,"
+            " null::timestamp as valid_to"
+        )
+        rows = connection.execute(sizes.query, {"as_of": as_of}).fetchall()
+    assert rows == [("rfm", "champions", day, 1) for day in days]
+
+
 def test_without_a_version_the_command_says_what_to_do(apportion: object, tmp_path: Path) -> None:
     result = apportion("report", "--data", tmp_path)
     assert result.returncode == 2

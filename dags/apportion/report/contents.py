@@ -448,21 +448,27 @@ DATASETS = (
         name="sizes",
         tables=("segment_memberships",),
         query=f"""
-            with ends as (
+            with months as (
                 select unnest(generate_series(
                     date_trunc('month', $as_of) - interval {MONTHS - 1} month,
                     date_trunc('month', $as_of),
                     interval 1 month
                 )) + interval 1 month as ended_at
+            ),
+            -- The night's own moment takes the place of an end of a month in the week before it: on
+            -- days between them little happens but that recency ages, which looks like a jump.
+            ends as (
+                select distinct least(ended_at, $as_of) as ended_at
+                from months
+                where ended_at >= $as_of or ended_at < $as_of - interval 7 day
             )
             select
                 segment_family, segment,
-                strftime(least(ended_at, $as_of), '%Y-%m-%d') as day,
+                strftime(ended_at, '%Y-%m-%d') as day,
                 count(*) as people
             from segment_memberships
             inner join ends
-                on valid_from <= least(ended_at, $as_of)
-                and coalesce(valid_to, 'infinity') > least(ended_at, $as_of)
+                on valid_from <= ended_at and coalesce(valid_to, 'infinity') > ended_at
             group by all
             order by day, segment_family, segment
         """,

@@ -646,13 +646,25 @@
     system.addEventListener("change", () => setTheme(system.matches ? "dark" : "light"));
     setTheme(system.matches ? "dark" : "light");
     window.addEventListener("hashchange", open);
-    // On paper: every page, light.
+    // On paper: every page, light, with what the filters chose in words, since nobody can look it up there.
     window.addEventListener("beforeprint", () => {
         root.dataset.theme = "light";
-        for (const page of pages) document.getElementById(page).hidden = false;
+        for (const page of pages) {
+            const section = document.getElementById(page);
+            section.hidden = false;
+            const labels = [...section.querySelectorAll(".filters label")];
+            const said = labels.map(label => `${label.firstChild.textContent}: ${label.querySelector("select").selectedOptions[0].textContent}`);
+            const chosenHere = section.querySelector(".chosen");
+            chosenHere.textContent = said.join(" \u00b7 ");
+            chosenHere.hidden = !said.length;
+        }
         pages.forEach(drawPage);
     });
-    window.addEventListener("afterprint", () => { setTheme(system.matches ? "dark" : "light"); open(); });
+    window.addEventListener("afterprint", () => {
+        for (const one of document.querySelectorAll(".chosen")) one.hidden = true;
+        setTheme(system.matches ? "dark" : "light");
+        open();
+    });
     open();
     root.dataset.ready = "true";
 })();
