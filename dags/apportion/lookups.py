@@ -194,6 +194,9 @@ LOOKUPS = {
         {
             "events": (_PLACE,),
             "contacts": (_PLACE,),
+            "profile_attributes": (
+                ("case when lower(trim(attribute)) = 'country' then trim(value) end", "null"),
+            ),
             "segment": (
                 tuple(f"json_extract_string(context, '$.location.{name}')" for name in _PLACE),
                 (

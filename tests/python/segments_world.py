@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -51,7 +52,7 @@ TABLES = {
     ),
     "staging.stg_landing__profile_attributes": (
         "user_id varchar, email varchar, attribute varchar, value varchar, kind varchar,"
-        " observed_at timestamp, file_seq bigint, row_number bigint"
+        " source varchar, observed_at timestamp, file_seq bigint, row_number bigint"
     ),
     "staging.stg_landing__privacy_requests": (
         "request_id varchar, user_id varchar, anonymous_id varchar, email varchar, phone varchar,"
@@ -83,6 +84,13 @@ TABLES = {
         " coupon_code varchar,"
         " revenue decimal(18, 4), gross_revenue decimal(18, 4), discount decimal(18, 4),"
         " refunded_amount decimal(18, 4), is_cancelled boolean, ordered_at timestamp"
+    ),
+    "intermediate.int_conversions__order_items": (
+        "order_id varchar, product_id varchar, category varchar, quantity double,"
+        " unit_price decimal(18, 4)"
+    ),
+    "staging.stg_landing__products": (
+        "product_id varchar, category varchar, file_seq bigint, row_number bigint"
     ),
     "intermediate.int_conversions__valued": (
         "conversion_id varchar, user_key varchar, order_id varchar, conversion_type varchar,"
@@ -292,7 +300,53 @@ def random_world(seed: int, people: int = 150) -> World:
                     row_number=version,
                 )
     _credit_journeys(world, chance)
+    _tell_of_people(world, random.Random(seed), moment)
     return world
+
+
+def _tell_of_people(world: World, chance: random.Random, moment: Callable[[], dt.datetime]) -> None:
+    """What surveys and a third party state of people, and the lines of their orders."""
+    values = {
+        "age_band": ["35-44", "65+", "Under 18"],
+        "gender": ["F", "male", "x", "unknown"],
+        "income_band": ["Under 15K", "50-74K", "250K+"],
+        "household_size": ["1", "2", "5+"],
+        "country": ["PT", "ES"],
+        "region": ["north", "south"],
+    }
+    people = {row["user_key"] for row in world.rows["intermediate.int_identity__identifiers"]}
+    for user in sorted(people):
+        for statement in range(chance.randrange(0, 12)):
+            attribute = chance.choice(sorted(values))
+            world.add(
+                "staging.stg_landing__profile_attributes",
+                user_id=user,
+                attribute=attribute,
+                value=chance.choice(values[attribute]),
+                kind=chance.choice(["demographic", "demographic", "demographic", "intent"]),
+                source=chance.choice(["survey", "third_party", "third_party", "somebody"]),
+                observed_at=chance.choice([None, moment(), moment(), moment()]),
+                file_seq=2,
+                row_number=statement,
+            )
+    for order in world.rows["intermediate.int_conversions__orders"]:
+        for _ in range(chance.choice([0, 1, 2, 9])):
+            world.add(
+                "intermediate.int_conversions__order_items",
+                order_id=order["order_id"],
+                product_id=chance.choice(["p1", "p2", None]),
+                category=chance.choice([None, "bread", "wine", "hats", "shoes", "tea", "rope"]),
+                quantity=chance.choice([None, 1, 2]),
+                unit_price=chance.choice([None, Decimal("1.5"), Decimal(3), Decimal(-1)]),
+            )
+    for number, category in enumerate(["hats", "tea", None]):
+        world.add(
+            "staging.stg_landing__products",
+            product_id=("p1", "p1", "p2")[number],
+            category=category,
+            file_seq=1,
+            row_number=number,
+        )
 
 
 def _credit_journeys(world: World, chance: random.Random) -> None:
@@ -395,16 +449,36 @@ def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, o
     }
     contacts = own["contacts"]
     contact = max(contacts, key=lambda row: row["updated_at"]) if contacts else {}
+
+    def stated_first(*names: str) -> dict[str, object]:
+        """What the first source tells that knows any of these attributes, by the defaults."""
+        if any(contact.get(name) for name in names):
+            return {name: contact.get(name) for name in names}
+        for source, fresh in (("survey", None), ("third_party", 365 * DAY)):
+            by_time: dict[dt.datetime, dict[str, object]] = {}
+            for row in sorted(own["profile_attributes"], key=lambda row: row["row_number"]):
+                if row.get("kind") != "demographic" or row["source"] != source:
+                    continue
+                if row["attribute"] not in names or row["value"] == "unknown":
+                    continue
+                at = row["observed_at"] or dt.datetime(1970, 1, 1)
+                if at < moment:
+                    by_time.setdefault(at, {})[row["attribute"]] = row["value"]
+            if by_time and (fresh is None or moment - max(by_time) < fresh):
+                return by_time[max(by_time)]
+        return {}
+
     places = [event for event in events if event["country"]]
-    place = places[-1] if places else contact
+    place = places[-1] if places else stated_first("country", "region", "city")
     devices = [event["device_type"] for event in events if event["device_type"]]
     times = [order["ordered_at"] for order in orders]
     discount = sum((order["discount"] for order in orders), Decimal(0))
     gross = sum((order["gross_revenue"] for order in orders), Decimal(0))
     revenue = sum((amount for _, amount in money), Decimal(0))
-    born = contact.get("birth_date")
+    aged = stated_first("age_band", "birth_date")
+    born = aged.get("birth_date")
     age = born and ((moment.year - born.year) * 12 + moment.month - born.month) // 12
-    written = {"35-44": 35, "65+": 65, "Under 18": 0}.get(contact.get("age_band"))
+    written = {"35-44": 35, "65+": 65, "Under 18": 0}.get(aged.get("age_band"))
 
     def leader(rows: list[tuple[dt.datetime, str, str | None]]) -> str | None:
         """The name that most rows have; of several, the one that was the last to get there."""
@@ -504,21 +578,23 @@ def features_before(world: World, user: str, moment: dt.datetime) -> dict[str, o
         "interest": stated("interest") if allowed else None,
         "value_theme": stated("values") if allowed else None,
         "urbanity": stated("urbanity"),
-        "household_size": contact.get("household_size"),
+        "household_size": stated_first("household_size").get("household_size"),
         "local_hour": moment.hour,
         "local_weekday": moment.isoweekday(),
         "local_month": moment.month,
         "country": place.get("country"),
         "region": place.get("region"),
         "device_type": devices[-1] if devices else None,
-        "gender": {"F": "female", "male": "male", "x": "other gender"}.get(contact.get("gender")),
+        "gender": {"F": "female", "male": "male", "x": "other gender"}.get(
+            stated_first("gender").get("gender")
+        ),
         "age_from": age if age is not None else written,
         "income_from": {
             "Under 15K": 0,
             "50-74K": 50000,
             "250K+": 250000,
             "120,000 - 140,000": 120000,
-        }.get(contact.get("income_band")),
+        }.get(stated_first("income_band").get("income_band")),
     }
 
 

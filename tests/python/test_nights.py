@@ -189,6 +189,24 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
             "observed_at": dice.choice([moment(), moment(), None]),
         }
         rows.append(("profile_attributes", attribute | {"user_id": dice.choice(people)["user_id"]}))
+    # What surveys and a third party say of people, beside and instead of their CRM records.
+    for _ in range(10):
+        person = dice.choice(people)
+        statement = {
+            "kind": "demographic",
+            "source": dice.choice(["survey", "third_party", "third_party", "nobody knows"]),
+            "observed_at": dice.choice([moment(), moment(), moment(), None]),
+            **dice.choice(
+                [
+                    {"attribute": "age_band", "value": dice.choice(["18-24", "35-44", "65+"])},
+                    {"attribute": "gender", "value": dice.choice(["f", "m", "x"])},
+                    {"attribute": "household_size", "value": dice.choice(["1", "2", "5+"])},
+                    {"attribute": "country", "value": dice.choice(["Germany", "FR"])},
+                ]
+            ),
+        }
+        identifier_of = dice.choice(["user_id", "email"])
+        rows.append(("profile_attributes", statement | {identifier_of: person[identifier_of]}))
     campaigns = [
         {"campaign_id": f"{name}-mail", "tactic": "email_personalization", "is_personalized": True},
         {
@@ -340,7 +358,13 @@ def history(request, tmp_path_factory):
         nights[dice.choice([0, 1, 3, 4])].append(("exchange_rates", rate))
     for rows in nights:
         dice.shuffle(rows)
-    return nights, tmp_path_factory.mktemp("nights")
+    folder = tmp_path_factory.mktemp("nights")
+    (folder / "landing").mkdir()
+    # Short enough to lapse between the nights, by the clock alone.
+    (folder / "landing" / "vars.yml").write_text(
+        "demographic_fresh_days: {survey: 60, third_party: 15}\n"
+    )
+    return nights, folder
 
 
 def test_each_night_leaves_what_a_full_refresh_leaves(history, monkeypatch):

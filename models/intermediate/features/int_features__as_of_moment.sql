@@ -11,6 +11,10 @@ contact_attributes as (
     select * from {{ ref('int_features__contact_attributes') }}
 ),
 
+demographics as (
+    select * from {{ ref('int_features__demographics') }}
+),
+
 -- Now is the night's own moment, also for people of whom nothing changed since the last one.
 timed as (
     select
@@ -32,15 +36,15 @@ moments_accumulated as (
 aged as (
     select
         moments_accumulated.*,
-        contact_attributes.age_band,
-        contact_attributes.age_band_from,
-        contact_attributes.gender,
-        contact_attributes.income_band,
-        contact_attributes.income_from,
-        contact_attributes.household_size,
-        contact_attributes.country as contact_country,
-        contact_attributes.region as contact_region,
-        contact_attributes.city as contact_city,
+        demographics.age_band,
+        demographics.age_band_from,
+        demographics.gender,
+        demographics.income_band,
+        demographics.income_from,
+        demographics.household_size,
+        demographics.country as told_country,
+        demographics.region as told_region,
+        demographics.city as told_city,
         contact_attributes.created_us as contact_created_us,
         {{ local_time('moments_accumulated.feature_at') }} as local_at,
         greatest(
@@ -51,11 +55,16 @@ aged as (
         cast(floor((
             extract(year from moments_accumulated.feature_at) * 12
             + extract(month from moments_accumulated.feature_at)
-            - contact_attributes.birth_month
+            - demographics.birth_month
         ) / 12e0) as bigint) as age
     from moments_accumulated
     left join contact_attributes
         on moments_accumulated.user_key = contact_attributes.user_key
+    left join demographics
+        on
+            moments_accumulated.user_key = demographics.user_key
+            and moments_accumulated.at_us >= demographics.valid_from_us
+            and moments_accumulated.at_us < demographics.valid_until_us
 ),
 
 described as (
@@ -65,9 +74,9 @@ described as (
         moment_id,
         user_key,
         ---------- text
-        case when country is null then contact_country else nullif(country, '') end as country,
-        case when country is null then contact_region else nullif(region, '') end as region,
-        case when country is null then contact_city else nullif(city, '') end as city,
+        case when country is null then told_country else nullif(country, '') end as country,
+        case when country is null then told_region else nullif(region, '') end as region,
+        case when country is null then told_city else nullif(city, '') end as city,
         device_type,
         coalesce(age_band, case
             when age < 18 then 'under 18'

@@ -47,12 +47,7 @@ final as (
         user_key,
         ---------- text
         nullif(trim(age_band), '') as age_band,
-        case
-            when lower(trim(gender)) in ('f', 'female', 'woman') then 'female'
-            when lower(trim(gender)) in ('m', 'male', 'man') then 'male'
-            when lower(trim(gender)) in ('', 'u', 'unknown', 'unspecified', 'none') then null
-            when gender is not null then 'other gender'
-        end as gender,
+        {{ gender_of('gender') }} as gender,
         nullif(trim(income_band), '') as income_band,
         nullif(trim(household_size), '') as household_size,
         coalesce(country_code, nullif(trim(country), '')) as country,
@@ -60,14 +55,13 @@ final as (
         nullif(trim(city), '') as city,
         nullif(trim(lifecycle_stage), '') as crm_lifecycle_stage,
         ---------- numbers
-        {{ lower_bound('age_band') }} as age_band_from,
-        {{ lower_bound('income_band') }} as income_from,
         -- Months since year 0 of the month of birth: enough for an age as of a moment, and no
         -- birthday.
         cast(extract(year from birth_date) * 12 + extract(month from birth_date) as bigint)
             as birth_month,
         ---------- times
-        {{ microseconds('created_at') }} as created_us
+        {{ microseconds('created_at') }} as created_us,
+        {{ microseconds('coalesce(updated_at, created_at)') }} as updated_us
     from latest
 )
 

@@ -46,6 +46,21 @@ people_of_changed_traits as (
     {{ identified('changed_traits', ['user_id', 'email', 'phone', 'anonymous_id']) }}
 ),
 
+-- What was observed at no said time was always known.
+changed_undated_attributes as (
+    select
+        *,
+        cast(null as timestamp) as from_at
+    from {{ ref('stg_landing__profile_attributes') }}
+    where
+        observed_at is null
+        and file_seq in (select changed_files.file_seq from changed_files)
+),
+
+people_of_changed_undated_attributes as (
+    {{ identified('changed_undated_attributes', ['user_id', 'email']) }}
+),
+
 -- Whoever had a device, at some time, that is in such a file.
 people_at_shared_devices as (
     {%- for device_type in device_types() %}
@@ -273,7 +288,8 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_of_changed_traits', 'people_at_shared_devices',
+        'people_of_changed_files', 'people_of_changed_traits',
+        'people_of_changed_undated_attributes', 'people_at_shared_devices',
         'people_of_changed_orders', 'people_of_changed_offline', 'people_of_changed_events',
         'people_of_changed_event_conversions',
     ] %}

@@ -7,6 +7,17 @@ features as (
     select * from {{ ref('int_features__now') }}
 ),
 
+demographics as (
+    select * from {{ ref('int_features__demographics') }}
+    where
+        valid_from_us <= {{ microseconds(as_of()) }}
+        and valid_until_us > {{ microseconds(as_of()) }}
+),
+
+category_affinity as (
+    select * from {{ ref('int_features__category_affinity') }}
+),
+
 labelled_people as (
     select * from {{ ref('int_segments__labelled_now') }}
 ),
@@ -62,7 +73,12 @@ final as (
         features.gender,
         features.income_band,
         features.household_size,
+        demographics.age_source as age_band_source,
+        demographics.gender_source,
+        demographics.income_source as income_band_source,
+        demographics.household_source as household_size_source,
         features.top_category as top_product_category,
+        category_affinity.category_affinity,
         labelled_people.segment_lifecycle as lifecycle_stage,
         features.interest,
         features.value_theme,
@@ -88,12 +104,17 @@ final as (
         consents.consent_psychographic,
         sale_opt_outs.user_key is not null as has_opted_out_of_sale,
         ---------- times
+        {{ moment_of('demographics.updated_us') }} as demographics_updated_at,
         people.first_seen_at,
         people.last_seen_at,
         features.last_order_at
     from people
     left join features
         on people.user_key = features.user_key
+    left join demographics
+        on people.user_key = demographics.user_key
+    left join category_affinity
+        on people.user_key = category_affinity.user_key
     left join labelled_people
         on people.user_key = labelled_people.moment_id
     left join habits
