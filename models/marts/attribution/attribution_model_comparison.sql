@@ -21,14 +21,16 @@ final as (
         totals.channel,
         totals.attribution_model,
         compared.attribution_model as compared_model,
-        ---------- numbers
+        ---------- numbers, and what differs from 0 by a rounding is 0
         totals.conversions,
         compared.conversions as compared_conversions,
         totals.revenue,
         compared.revenue as compared_revenue,
-        100e0 * (compared.conversions - totals.conversions) / nullif(totals.conversions, 0e0)
+        100e0 * (compared.conversions - totals.conversions)
+        / case when abs(totals.conversions) >= 1e-9 then totals.conversions end
             as percent_change,
-        100e0 * (compared.revenue - totals.revenue) / nullif(totals.revenue, 0e0)
+        100e0 * (compared.revenue - totals.revenue)
+        / case when abs(totals.revenue) >= 1e-9 then totals.revenue end
             as revenue_percent_change
     from totals
     inner join totals as compared
