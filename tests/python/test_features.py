@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
@@ -118,3 +119,48 @@ def test_habits_of_everybody_equal_the_recomputation(built):
         assert told[:2] == expected, user_key
         assert abs(told[2] - seconds / len(sessions)) <= Decimal("0.001"), user_key
         assert told[3] == len({session.get("device_type") for session in sessions} - {None})
+
+
+def test_category_affinity_of_everybody_equals_the_recomputation(built):
+    """The categories that most money went to, counted here order by order."""
+    world, connection = built
+    lines = defaultdict(list)
+    for line in world.rows["intermediate.int_conversions__order_items"]:
+        # Of the products p1 and p2 the latest row says tea and nothing.
+        category = line["category"] or {"p1": "tea"}.get(line["product_id"])
+        quantity = 1 if line["quantity"] is None else line["quantity"]
+        lines[line["order_id"]].append((category, max(quantity * (line["unit_price"] or 0), 0)))
+    revenue, orders, buyers = defaultdict(float), Counter(), Counter()
+    for order in world.rows["intermediate.int_conversions__orders"]:
+        if order["is_cancelled"] or order["exclusion_reason"]:
+            continue
+        user, bought = order["user_key"], lines[order["order_id"]]
+        amounts = defaultdict(float)
+        for category, amount in bought:
+            amounts[category] += float(amount)
+        total = sum(amounts.values())
+        for category in amounts.keys() - {None}:
+            share = amounts[category] / total if total else 1 / len(amounts)
+            revenue[user, category] += float(order["gross_revenue"]) * share
+            orders[user, category] += 1
+        buyers[user] += bool(amounts.keys() - {None})
+    profiles = rows(connection, "select user_key, category_affinity from marts.user_profiles")
+    assert sum(buyers[profile["user_key"]] > 3 for profile in profiles) > 10
+    for profile in profiles:
+        user = profile["user_key"]
+        if not buyers[user]:
+            assert profile["category_affinity"] is None
+            continue
+        told = json.loads(profile["category_affinity"])
+        own = {name: money for (owner, name), money in revenue.items() if owner == user}
+        best = sorted(own, key=lambda name: (-round(own[name], 2), -orders[user, name], name))
+        # Amounts that differ by less than a rounding may change places.
+        assert len(told) == min(len(own), 5)
+        for one, name in zip(told, best, strict=False):
+            assert abs(own[one["category"]] - own[name]) <= 0.02, user
+            assert abs(one["orders_share"] - orders[user, one["category"]] / buyers[user]) < 1e-4
+            if sum(own.values()):
+                share = own[one["category"]] / sum(own.values())
+                assert abs(one["revenue_share"] - share) < 2e-4, user
+            else:
+                assert one["revenue_share"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import json
 import re
@@ -27,7 +28,7 @@ Query = Callable[[str], list[tuple]]
 def rendered(call: str, **variables: object) -> str:
     """SQL of a macro call, rendered without dbt; `default__` macros stand for their dispatch."""
     files = ["macros/identity/canonical_phone.sql", "macros/identity/normalise_identifier.sql"]
-    files += ["macros/events/is_internal.sql"]
+    files += ["macros/events/is_internal.sql", "macros/segments/engine/demographic_sources.sql"]
     macros = "".join((PROJECT / file).read_text() for file in files)
     macros += (PROJECT / "macros" / "utils" / "engine_functions.sql").read_text()
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
@@ -325,3 +326,46 @@ def test_each_text_is_looked_up_once(world: Settings, monkeypatch: pytest.Monkey
         monkeypatch.undo()
         lookups.prepare(connection)
         assert connection.execute("from raw._user_agents").fetchall() == known
+
+
+def test_gender_is_one_of_three_words_however_it_is_written() -> None:
+    written = ["f", " Female", "WOMAN", "M", "male ", "man", "x", "", "Unknown", "none", None]
+    sql = rendered("gender_of('text')")
+    rows = duckdb.execute(f"select {sql} from (select unnest(?::varchar[]) as text)", [written])
+    expected = ["female"] * 3 + ["male"] * 3 + ["other gender"] + [None] * 4
+    assert [value for (value,) in rows.fetchall()] == expected
+
+
+def test_sources_of_demographics_are_in_order_with_how_long_they_count() -> None:
+    sources = rendered(
+        "demographic_sources()",
+        demographic_sources=["Third Party", "crm", "survey"],
+        demographic_fresh_days={"Third Party": 1.5, "survey": None},
+    )
+    assert ast.literal_eval(sources) == [
+        {"name": "third_party", "fresh_us": 129600000000},
+        {"name": "crm", "fresh_us": None},
+        {"name": "survey", "fresh_us": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "fresh_days", "told"),
+    [
+        ("survey", {}, "demographic_sources is a list of sources"),
+        ([], {}, "demographic_sources is a list of sources"),
+        (["survey"], 365, "demographic_fresh_days is a number of days per source, not 365"),
+        (["crm"], {"crm": 365}, "CRM records have no history"),
+        (["crm"], {"survey": 365}, "names survey, which is not in demographic_sources"),
+        (["survey"], {"survey": 0}, "above 0, or null for ever, not 0"),
+        (["survey"], {"survey": "a year"}, "above 0, or null for ever, not a year"),
+    ],
+)
+def test_sources_of_demographics_that_say_nothing_are_wrong(
+    sources: object, fresh_days: object, told: str
+) -> None:
+    with pytest.raises(ValueError, match=told) as error:
+        rendered(
+            "demographic_sources()", demographic_sources=sources, demographic_fresh_days=fresh_days
+        )
+    assert "run the night again" in str(error.value)
