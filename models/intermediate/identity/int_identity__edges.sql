@@ -47,8 +47,8 @@ aliases as (
     where aliased_at < {{ as_of() }}
 ),
 
--- CRM records that are told to be one person's; a match of today holds for a night that is judged as
--- of an earlier day too.
+-- CRM records that are told to be one person's. A match of today holds for a night that is judged
+-- as of an earlier day too.
 matches as (
     select
         {{ normalise_identifier('contact_id', 'first_contact_id') }} as first_contact_id,

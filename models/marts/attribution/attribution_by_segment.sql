@@ -3,31 +3,8 @@
 -- A touch counts for the segment of its person as of the touch, credit without a touch for the
 -- segment as of the conversion; a conversion of nobody known is unclassified.
 {%- set models = attribution_models() %}
-with people as (
-    select
-        attribution_scope,
-        conversion_type,
-        user_key,
-        {{ segment_columns() | join(',\n        ') }}
-    from {{ ref('int_attribution__segment_people') }}
-    group by
-        attribution_scope,
-        conversion_type,
-        user_key,
-        {{ segment_columns() | join(',\n        ') }}
-),
-
-people_of_segments as (
-    {%- for family in segment_families() %}
-    select distinct
-        attribution_scope,
-        conversion_type,
-        '{{ family }}' as segment_family,
-        segment_{{ family }} as segment,
-        user_key
-    from people
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+with shown_segments as (
+    select * from {{ ref('int_attribution__shown_segments') }}
 ),
 
 segment_totals as (
@@ -45,12 +22,6 @@ segment_totals as (
         tactic
     from {{ ref('int_attribution__segment_totals') }}
     group by attribution_scope, conversion_type, segment_family, segment, channel, tactic
-),
-
-shown_segments as (
-    {{ shown_segments(
-        'people_of_segments', ['attribution_scope', 'conversion_type', 'segment_family']
-    ) }}
 ),
 
 credits_of_segments as (

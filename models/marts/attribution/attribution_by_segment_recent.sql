@@ -6,46 +6,24 @@
     'attribution_scope', 'conversion_type', 'segment_family', 'channel', 'tactic'
 ] %}
 with shown_segments as (
-    select distinct
-        attribution_scope,
-        conversion_type,
-        segment_family,
-        segment
-    from {{ ref('attribution_by_segment') }}
-),
-
--- Segments that are merged there are merged here: whom it does not name is small, or of the rest.
-merged_segments as (
-    select
-        attribution_scope,
-        conversion_type,
-        segment_family,
-        max(segment) as segment
-    from shown_segments
-    where segment in ('(small)', '(other)')
-    group by attribution_scope, conversion_type, segment_family
+    select * from {{ ref('int_attribution__shown_segments') }}
 ),
 
 recent as (
     select
         totals.*,
-        coalesce(shown_segments.segment, merged_segments.segment) as shown_segment,
+        shown_segments.shown_segment,
         {%- for window, days in windows.items() %}
         totals.converted_date >= {{ attribution_window_started_on(days) }} as is_in_{{ window }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from {{ ref('int_attribution__segment_totals') }} as totals
-    left join shown_segments
+    inner join shown_segments
         on
             totals.attribution_scope = shown_segments.attribution_scope
             and totals.conversion_type = shown_segments.conversion_type
             and totals.segment_family = shown_segments.segment_family
             and totals.segment = shown_segments.segment
-    left join merged_segments
-        on
-            totals.attribution_scope = merged_segments.attribution_scope
-            and totals.conversion_type = merged_segments.conversion_type
-            and totals.segment_family = merged_segments.segment_family
     where
         totals.converted_date >= {{ attribution_window_started_on(windows.values() | max) }}
 ),
