@@ -250,6 +250,42 @@ def test_tables_say_what_sql_says_also_after_filtering(browser: object, publishe
 
 
 @needs_browser
+def test_a_bar_leads_into_what_is_within_it(browser: object, published: Path) -> None:
+    reader = Reader(browser, published)
+    reader.open("models")
+    everything = reader.table("campaigns")
+    bars = reader.page.locator("#card-channels .nsewdrag")
+    height = bars.bounding_box()["height"]
+    channels = [row[0] for row in reader.table("channels")]
+    for choice in ("=" + channels[0], ""):
+        # The largest is on top.
+        bars.hover(position={"x": 8, "y": 0.5 * height / len(channels)}, force=True)
+        reader.page.wait_for_timeout(300)
+        bars.click(position={"x": 8, "y": 0.5 * height / len(channels)}, force=True)
+        assert reader.page.input_value("#models .filters select[name=channel]") == choice
+        with duckdb.connect(str(published / "apportion.duckdb"), read_only=True) as connection:
+            expected = connection.execute(
+                """
+                select
+                    case when touchpoint_id is null then 'unattributed'
+                    else coalesce(campaign_id, '(none)') end as campaign,
+                    sum(credit)
+                from marts.attribution_credits
+                where
+                    attribution_model = 'time_decay' and attribution_scope = 'all'
+                    and conversion_type = 'order' and (? = '' or '=' || channel = ?)
+                group by campaign
+                having sum(credit) > 0 or sum(credited_revenue) <> 0
+                """,
+                [choice, choice],
+            ).fetchall()
+        shown = {row[0]: float(row[1].replace(",", "")) for row in reader.table("campaigns")}
+        assert shown == {name: pytest.approx(credit, abs=0.06) for name, credit in expected}
+        assert [len(shown) < len(everything), choice == ""].count(True) == 1
+    reader.close()
+
+
+@needs_browser
 def test_lift_and_its_interval_are_those_of_the_formula(browser: object, tmp_path: Path) -> None:
     # 200 journeys of one segment: 40 of 100 with the tactic convert, 20 of 100 without.
     # 0.4 / 0.2 - 1 = 100 %; error of the log: sqrt(1/40 - 1/100 + 1/20 - 1/100) = 0.2345;
@@ -363,10 +399,13 @@ def test_empty_tables_and_missing_tables_say_what_is_missing(
 def test_one_conversion_and_ten_thousand_campaigns_open(browser: object, tmp_path: Path) -> None:
     folder = version(
         tmp_path / "many",
-        f"create table attribution_by_campaign ({CREDITED.format('campaign_id')})",
         """
-        insert into attribution_by_campaign
-        select 'linear', 'all', 'order', date '2026-01-01', 'campaign ' || i, 1 + i / 1e4, 2, 0
+        create table attribution_credits as
+        select
+            'linear' as attribution_model, 'all' as attribution_scope, 'order' as conversion_type,
+            't' || i as touchpoint_id, 'email' as channel, 'campaign ' || i as campaign_id,
+            null::varchar as content_id, null::varchar as tactic,
+            timestamp '2026-01-01' as converted_at, 1 + i / 1e4 as credit, 2e0 as credited_revenue
         from range(10000) as numbers (i)
         """,
         """

@@ -19,6 +19,8 @@ NAMED = 12
 MONTHS = 15
 # Rows that are shown of a table that is shown as it is.
 ROWS = 300
+# People of the sample who are on the map of the clusters.
+PLACES = 1200
 # z of a 95 % interval.
 Z95 = 1.959964
 
@@ -51,7 +53,8 @@ class Card:
         page: key of PAGES.
         title: heading.
         dataset: name of the dataset.
-        chart: bar, column, dots, line, heat, funnel, compare, sankey, or rows for the table alone.
+        chart: bar, column, dots, line, heat, map, funnel, compare, sankey, or rows for the table
+            alone.
         by: columns of the rows of the table; the first is the axis, the second the series.
         values: measures of which the filter Value chooses one; the first unless it is there.
         shown: further measures of the table.
@@ -79,6 +82,25 @@ class Card:
 
 AMOUNTS = {"conversions": "number", "revenue": "money"}
 NO_CONVERSIONS = "No conversion has been counted yet, so there is no credit to show."
+
+
+def _told(column: str) -> str:
+    """What is shown of a column of attribution_credits that may be null."""
+    return (
+        f"case when touchpoint_id is null then 'unattributed' else coalesce({column}, '(none)') end"
+    )
+
+
+def _named(column: str) -> str:
+    """A common table of the elements of `credits` that are shown by name."""
+    return f"""named_{column} as (
+                select {column}
+                from credits
+                where attribution_model = $default_model
+                group by {column}
+                order by {column} = 'unattributed' desc, sum(conversions) desc, {column}
+                limit {NAMED}
+            )"""
 
 
 def _credited(dimension: str, column: str) -> Dataset:
@@ -142,7 +164,44 @@ DATASETS = (
         missing="No conversion has been counted yet.",
     ),
     _credited("channel", "channel"),
-    _credited("campaign", "campaign_id"),
+    Dataset(
+        name="within_channels",
+        tables=("attribution_credits",),
+        query=f"""
+            with credits as (
+                select
+                    attribution_model, attribution_scope, conversion_type, channel,
+                    date_trunc('month', converted_at) as converted_month,
+                    {_told("campaign_id")} as campaign,
+                    {_told("content_id")} as content,
+                    {_told("tactic")} as tactic,
+                    sum(credit) as conversions,
+                    sum(credited_revenue) as revenue
+                from attribution_credits
+                group by all
+            ),
+            {_named("campaign")},
+            {_named("content")}
+            select
+                attribution_model, attribution_scope, conversion_type, channel,
+                strftime(converted_month, '%Y-%m') as month,
+                case when campaign in (from named_campaign) then campaign else '(other)' end
+                    as campaign,
+                case when content in (from named_content) then content else '(other)' end
+                    as content,
+                tactic,
+                sum(conversions) as conversions,
+                sum(revenue) as revenue
+            from credits
+            where converted_month > (select max(converted_month) from credits)
+                - interval {MONTHS} month
+            group by all
+            having sum(conversions) > 0 or sum(revenue) <> 0
+            order by all
+        """,
+        measures=AMOUNTS,
+        missing=NO_CONVERSIONS,
+    ),
     _credited("content", "content_id"),
     _credited("tactic", "tactic"),
     Dataset(
@@ -520,6 +579,20 @@ DATASETS = (
     ),
     _rows("segment_quality", "No night has described the segments yet."),
     _rows("cluster_comparison", "No clusters were fitted: there are too few people."),
+    Dataset(
+        name="cluster_map",
+        tables=("cluster_map",),
+        query=f"""
+            select
+                cast(place_number as varchar) as place, segment as cluster,
+                round(map_x, 2) as across, round(map_y, 2) as up
+            from cluster_map
+            order by place_number
+            limit {PLACES}
+        """,
+        measures={"across": "number", "up": "number"},
+        missing="There is no map: no clusters were fitted, or of too few people.",
+    ),
     _rows("segment_lift", "Which family matters was not tested: there are too few journeys."),
     Dataset(
         name="segment_model_cards",
@@ -801,9 +874,19 @@ CARDS = (
         ("channel",),
         CREDIT,
     ),
-    Card("campaigns", "models", "By campaign", "by_campaign", "bar", ("campaign",), CREDIT),
-    Card("contents", "models", "By content", "by_content", "bar", ("content",), CREDIT),
-    Card("tactics", "models", "By tactic", "by_tactic", "bar", ("tactic",), CREDIT),
+    Card(
+        "channels",
+        "models",
+        "By channel",
+        "within_channels",
+        "bar",
+        ("channel",),
+        CREDIT,
+        note="Click on a bar, here or below, to see only what is within it; again, to see all.",
+    ),
+    Card("campaigns", "models", "By campaign", "within_channels", "bar", ("campaign",), CREDIT),
+    Card("contents", "models", "By content", "within_channels", "bar", ("content",), CREDIT),
+    Card("tactics", "models", "By tactic", "within_channels", "bar", ("tactic",), CREDIT),
     Card(
         "tactic_credit",
         "personalization",
@@ -982,6 +1065,20 @@ CARDS = (
         "cluster_comparison",
         "rows",
         (),
+    ),
+    Card(
+        "cluster_map",
+        "segments",
+        "Map of the clusters",
+        "cluster_map",
+        "map",
+        ("place", "cluster"),
+        ("across",),
+        shown=("up",),
+        note="Each mark is a person of a sample, near those who do alike (t-SNE); how far apart "
+        "far groups lie means nothing.",
+        is_summed=False,
+        in_order=True,
     ),
     Card(
         "family_lift",

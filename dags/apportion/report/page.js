@@ -271,6 +271,11 @@
             const counts = unique(rows, state).map(one => `${rows.filter(row => row[state] === one).length} ${one}`);
             return `${all}; ${label(state).toLowerCase()}: ${counts.join(", ")}.`;
         }
+        if (card.chart === "map") {
+            const sizes = unique(rows, second).map(one => [rows.filter(row => row[second] === one).length, one]).sort((x, y) => y[0] - x[0]);
+            return `${rows.length.toLocaleString("en")} people in ${sizes.length} clusters; the largest here: \u2068${sizes[0][1]}\u2069 with `
+                + `${sizes[0][0].toLocaleString("en")}.`;
+        }
         if (card.chart === "compare") {
             const moved = [...rows]
                 .sort((x, y) => Math.abs(y.model - y.compared_with) - Math.abs(x.model - x.compared_with))[0];
@@ -411,7 +416,7 @@
                     }} : {}),
                 };
             });
-            return {data, layout: {yaxis: axis(names), xaxis: numeric(kind, title), showlegend: Boolean(second),
+            return {data, names, layout: {yaxis: axis(names), xaxis: numeric(kind, title), showlegend: Boolean(second),
                 height: 110 + names.length * (second ? Math.max(30, 9 * series.length) : 30)}};
         }
         if (card.chart === "dots") {
@@ -425,6 +430,16 @@
                     customdata: own.map(row => hover(card, table, row)), ...hovered};
             }), layout: {yaxis: axis(names), xaxis: {...numeric(kind, title), side: "top", rangemode: "tozero"}, showlegend: true,
                 legend: {orientation: "h", y: -0.02, yanchor: "top"}, height: 260 + 34 * names.length}};
+        }
+        if (card.chart === "map") {
+            const signs = ["circle", "square", "diamond", "cross", "x", "triangle-up"];
+            const bare = {showticklabels: false, zeroline: false, gridcolor: style("--grid"), fixedrange: true};
+            return {data: unique(rows, second).sort().map((one, i) => {
+                const own = rows.filter(row => row[second] === one);
+                return {type: "scatter", mode: "markers", name: axisTexts([one])[0], x: own.map(row => row.across), y: own.map(row => row.up),
+                    marker: {color: COLOURS[i % COLOURS.length], symbol: signs[i % signs.length], size: 6},
+                    customdata: own.map(row => escaped(row[second])), ...hovered};
+            }), layout: {xaxis: bare, yaxis: {...bare, scaleanchor: "x"}, height: 520, showlegend: true}};
         }
         if (card.chart === "column") {
             const names = unique(rows, first);
@@ -539,6 +554,20 @@
         chart.setAttribute("role", "img");
         chart.setAttribute("aria-label", `Chart: ${card.title}. ${says.textContent}`);
         Plotly.react(chart, drawn.data, layout, {displayModeBar: false, responsive: true});
+        drill(card, chart, drawn.names);
+    }
+
+    // A bar of what the page can be filtered by is a way to choose it, and to choose all again.
+    function drill(card, chart, names) {
+        const choice = names && document.querySelector(`#${CSS.escape(card.page)} .filters select[name="${card.by[0]}"]`);
+        chart.classList.toggle("drills", Boolean(choice));
+        if (!choice || !chart.removeAllListeners) return;
+        chart.removeAllListeners("plotly_click");
+        chart.on("plotly_click", ({points}) => {
+            const wish = `=${names[points[0].y]}`;
+            choice.value = choice.value === wish ? "" : wish;
+            choice.dispatchEvent(new Event("change"));
+        });
     }
 
     function fill(card, table, box) {
