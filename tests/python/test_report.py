@@ -333,7 +333,6 @@ def test_hostile_names_are_text_and_nothing_else(browser: object, tmp_path: Path
         connection.execute("create schema marts; use marts")
         for table, column in (
             ("channel", "channel"),
-            ("campaign", "campaign_id"),
             ("content", "content_id"),
             ("tactic", "tactic"),
         ):
@@ -342,6 +341,12 @@ def test_hostile_names_are_text_and_nothing_else(browser: object, tmp_path: Path
             connection.executemany(
                 f"insert into attribution_by_{table} values (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
+        connection.execute(
+            "create table attribution_credits as select attribution_model, attribution_scope,"
+            " conversion_type, 't' as touchpoint_id, channel, channel as campaign_id,"
+            " channel as content_id, channel as tactic, converted_date::timestamp as converted_at,"
+            " conversions as credit, revenue as credited_revenue from attribution_by_channel"
+        )
         connection.execute(
             "create table conversions as select 'order' as conversion_type, 1.0 as revenue,"
             " timestamp '2026-01-05' as converted_at"
