@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from apportion import clv, transform, warehouse
@@ -114,7 +115,12 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
     connection.execute(
         "create table if not exists ml.clv_scores"
-        " (user_key varchar, predicted_clv decimal(18, 4), scored_at timestamp)"
+        " (user_key varchar, predicted_clv decimal(18, 4), residual_clv decimal(18, 4),"
+        " scored_at timestamp)"
+    )
+    # A warehouse of an older version has the table without it.
+    connection.execute(
+        "alter table ml.clv_scores add column if not exists residual_clv decimal(18, 4)"
     )
     for table, columns in ATTRIBUTION_TABLES.items():
         connection.execute(f"create table if not exists ml.{table} ({columns})")
@@ -250,30 +256,49 @@ def _fit_clv(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _score_clv(connection: duckdb.DuckDBPyConnection) -> None:
-    """Predict each customer's revenue of the coming year, by the last version; replaces all."""
-    row = connection.execute(
-        f"select {', '.join(CLV_PARAMETERS)} from ml.clv_parameters"
-        " where valid_from <= (select as_of from ops.clock) order by version desc limit 1"
+    """Predict what each customer will spend in a year; replaces all.
+
+    `predicted_clv` is of the year from now, by the last version of the parameters. `residual_clv`,
+    which credit counts on top of the revenue to date, is of the year from the customer's last
+    order, or from the beginning of this month where that is later, by the version that held then
+    (else the first): it stays through a month without an order, and so does the credit.
+    """
+    as_of, month_began_at = connection.execute(
+        "select as_of, date_trunc('month', as_of) from ops.clock"
     ).fetchone()
+    versions = connection.execute(
+        f"select valid_from, {', '.join(CLV_PARAMETERS)} from ml.clv_parameters"
+        " where valid_from <= ? order by valid_from",
+        [as_of],
+    ).fetchall()
     connection.execute("delete from ml.clv_scores")
-    if row is None:
+    if not versions:
         return
-    fitted = clv.Parameters(*row)
+    held = [version for version in versions if version[0] <= month_began_at] or versions[:1]
     customers = _customers(connection)
-    frequency, value = customers["frequency"], customers["value"]
-    orders = clv.expected_orders(
-        fitted, CLV_WEEKS, frequency, customers["recency"], customers["age"]
-    )
+    since_month = (as_of - month_began_at).total_seconds() / SECONDS_OF_WEEK
+    age_then = np.maximum(customers["age"] - since_month, customers["recency"])
     scores = pd.DataFrame(
         {
             "user_key": customers["user_key"],
-            "predicted_clv": orders * clv.expected_value(fitted, frequency, value),
+            "predicted_clv": _coming_revenue(versions[-1], customers, customers["age"]),
+            "residual_clv": _coming_revenue(held[-1], customers, age_then),
         }
     )
-    connection.register("clv_scores", scores)
+    connection.register("scores", scores)
     connection.execute(
-        "insert into ml.clv_scores"
-        " select user_key, cast(predicted_clv as decimal(18, 4)), (select as_of from ops.clock)"
-        " from clv_scores where isfinite(predicted_clv)"
+        "insert into ml.clv_scores by name"
+        " select user_key, cast(predicted_clv as decimal(18, 4)) as predicted_clv,"
+        " cast(residual_clv as decimal(18, 4)) as residual_clv,"
+        " (select as_of from ops.clock) as scored_at"
+        " from scores where isfinite(predicted_clv) and isfinite(residual_clv)"
     )
-    connection.unregister("clv_scores")
+    connection.unregister("scores")
+
+
+def _coming_revenue(version: tuple, customers: dict[str, Any], age: Any) -> Any:
+    """What each customer is expected to spend in a year, by a version, at an age in weeks."""
+    fitted = clv.Parameters(*version[1:])
+    frequency = customers["frequency"]
+    orders = clv.expected_orders(fitted, CLV_WEEKS, frequency, customers["recency"], age)
+    return orders * clv.expected_value(fitted, frequency, customers["value"])

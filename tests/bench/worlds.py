@@ -58,7 +58,7 @@ select
     'order' as conversion_type, count(*) as touch_count, any_value(is_converted) as is_converted,
     false as is_open, max(touched_at) as ended_at
 from intermediate.int_journeys__touchpoints group by journey_id;
-create table intermediate.int_conversions__valued as
+create table intermediate.int_attribution__conversions as
 select
     conversion_id, any_value(user_key) as user_key, 'order' as conversion_type,
     100::decimal(18, 4) as revenue, 0::decimal(18, 4) as clv, false as is_lead,

@@ -33,7 +33,7 @@ conversions as (
         count(*) as conversions,
         cast(sum(revenue) as double) as revenue,
         cast(sum(clv) as double) as clv
-    from {{ ref('int_conversions__valued') }}
+    from {{ ref('int_attribution__conversions') }}
     group by conversion_type
 ),
 
@@ -41,7 +41,7 @@ touched_conversions as (
     select distinct
         conversions.conversion_id,
         'channel:' || touchpoints.channel as attribution_scope
-    from {{ ref('int_conversions__valued') }} as conversions
+    from {{ ref('int_attribution__conversions') }} as conversions
     inner join {{ ref('int_journeys__touchpoints') }} as journeys_touchpoints
         on conversions.conversion_id = journeys_touchpoints.conversion_id
     inner join {{ ref('int_touchpoints__collapsed') }} as touchpoints
@@ -63,7 +63,7 @@ conversions_of_scopes as (
         cast(sum(conversions.clv) as double) as clv,
         touched_conversions.attribution_scope
     from touched_conversions
-    inner join {{ ref('int_conversions__valued') }} as conversions
+    inner join {{ ref('int_attribution__conversions') }} as conversions
         on touched_conversions.conversion_id = conversions.conversion_id
     group by touched_conversions.attribution_scope, conversions.conversion_type
 ),

@@ -94,7 +94,7 @@ TABLES = {
     ),
     "intermediate.int_conversions__valued": (
         "conversion_id varchar, user_key varchar, order_id varchar, conversion_type varchar,"
-        " revenue decimal(18, 4), clv decimal(18, 4), converted_at timestamp"
+        " revenue decimal(18, 4), lifetime_revenue decimal(18, 4), converted_at timestamp"
     ),
     # Empty: nothing to learn attribution from.
     "intermediate.int_journeys__journeys": (
@@ -220,7 +220,7 @@ def random_world(seed: int, people: int = 150) -> World:
                     order_id=order_id,
                     conversion_type="order",
                     revenue=gross - refunded,
-                    clv=Decimal(0),
+                    lifetime_revenue=Decimal(0),
                     converted_at=ordered_at,
                 )
         for session in range(chance.randrange(0, busy + 1)):

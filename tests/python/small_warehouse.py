@@ -86,7 +86,8 @@ create table intermediate.int_conversions__valued as
 select
     order_id as conversion_id, 'person' || substr(user_id, 2) as user_key,
     'order' as conversion_type, order_id, revenue,
-    case when _row_number < 12 then 100::decimal(18,4) else 0::decimal(18,4) end as clv,
+    case when _row_number < 12 then 100::decimal(18,4) else 0::decimal(18,4) end
+        as lifetime_revenue,
     ordered_at as converted_at, lag(ordered_at) over (partition by user_id order by ordered_at)
         as previous_converted_at
 from raw.orders;
@@ -109,7 +110,9 @@ from intermediate.int_conversions__valued;
 """
 
 MARTS = """
-create table marts.conversions as from intermediate.int_conversions__valued;
+create table marts.conversions as
+select * exclude (lifetime_revenue), lifetime_revenue as clv
+from intermediate.int_conversions__valued;
 create table marts.touchpoints as from intermediate.int_touchpoints__collapsed;
 create table marts.sessions as from intermediate.int_sessions__sessionized;
 create table marts.user_profiles as

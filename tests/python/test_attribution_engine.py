@@ -173,7 +173,7 @@ def witness(journey: Journey, touches: list[Touch], scope: str) -> dict[str, lis
 TABLES = """
 create schema warehouse.intermediate;
 create schema warehouse.seeds;
-create table warehouse.intermediate.int_conversions__valued (
+create table warehouse.intermediate.int_attribution__conversions (
     conversion_id varchar, user_key varchar, conversion_type varchar, revenue decimal(18, 4),
     clv decimal(18, 4), is_lead boolean, converted_at timestamp
 );
@@ -236,7 +236,7 @@ class Engine:
                 microseconds = touch.seconds * 1_000_000
                 pairs.append((key, touch_key, position + 1, microseconds, True, touched_at, NOON))
         for table, rows in (
-            ("intermediate.int_conversions__valued", conversions),
+            ("intermediate.int_attribution__conversions", conversions),
             ("intermediate.int_touchpoints__collapsed", touchpoints),
             ("intermediate.int_journeys__touchpoints", pairs),
         ):

@@ -37,7 +37,7 @@ BUILT = (
     "attribution_model_comparison",
 )
 ROWS = f"""
-insert into warehouse.intermediate.int_conversions__valued values
+insert into warehouse.intermediate.int_attribution__conversions values
     ('three', 'ann', 'order', 90, 90, false, timestamp '{NOON}'),
     ('single', 'bob', 'order', 10, 10, false, timestamp '{NOON}'),
     ('none', 'cyd', 'order', 7, 7, false, timestamp '{NOON}');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from apportion import clv
+from apportion import clv, fit
 
 PUBLISHED = clv.Parameters(r=0.243, alpha=4.414, a=0.793, b=2.426, p=6.25, q=3.74, v=15.44)
 
@@ -100,3 +101,51 @@ def test_parameters_of_simulated_customers_are_found_again() -> None:
 def test_too_few_customers_are_not_fitted() -> None:
     few = np.ones(10)
     assert clv.fit(few, few, few * 2, few) is None
+
+
+def test_what_is_still_to_come_stays_through_a_month_without_an_order() -> None:
+    """ann's last order is of February, bob's of 20 March; the second version is of 15 March."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema ops; create schema ml; create schema intermediate;"
+            "create table ops.clock (as_of timestamp);"
+            "create table intermediate.int_conversions__orders as select *, false as is_cancelled,"
+            " null as exclusion_reason from (values"
+            " ('ann', timestamp '2026-01-05 10:00', 20.0), ('ann', '2026-02-02 10:00', 30.0),"
+            " ('bob', '2026-01-05 10:00', 20.0), ('bob', '2026-03-20 10:00', 30.0)"
+            ") as orders (user_key, ordered_at, revenue)"
+        )
+        connection.execute("insert into ops.clock values (timestamp '2026-03-10')")
+        fit._prepare(connection)
+        columns = ", ".join(fit.CLV_PARAMETERS)
+        for version, valid_from, r in ((1, "2026-02-20", 0.243), (2, "2026-03-15", 0.5)):
+            connection.execute(
+                f"insert into ml.clv_parameters (version, valid_from, {columns})"
+                f" values ({version}, '{valid_from}', {r}, 4.414, 0.793, 2.426, 6.25, 3.74, 15.44)"
+            )
+
+        def scores(as_of: str) -> dict[str, tuple[float, float]]:
+            connection.execute("update ops.clock set as_of = ?", [as_of])
+            fit._score_clv(connection)
+            rows = connection.execute(
+                "select user_key, predicted_clv, residual_clv from ml.clv_scores"
+            ).fetchall()
+            return {user: (float(now), float(then)) for user, now, then in rows}
+
+        nights = [scores(f"2026-03-{day}") for day in (22, 23, 31)]
+        later = scores("2026-04-01 02:00:00")
+    residuals = [{user: then for user, (_, then) in night.items()} for night in nights]
+    assert residuals[0] == residuals[1] == residuals[2]
+    # The version of February held when March began, ann being silent for 27 days by then.
+    weeks = np.array([(dt.date(2026, 3, 1) - dt.date(2026, 1, 5)).days - 10 / 24]) / 7
+    recency = np.array([4.0])
+    orders = clv.expected_orders(PUBLISHED, 52.0, np.array([1.0]), recency, weeks)
+    value = clv.expected_value(PUBLISHED, np.array([1.0]), np.array([30.0]))
+    assert residuals[0]["ann"] == pytest.approx(float((orders * value)[0]), abs=1e-4)
+    # bob ordered after that: as of the order, whatever the night.
+    recency = np.array([(dt.date(2026, 3, 20) - dt.date(2026, 1, 5)).days / 7])
+    orders = clv.expected_orders(PUBLISHED, 52.0, np.array([1.0]), recency, recency)
+    assert residuals[0]["bob"] == pytest.approx(float((orders * value)[0]), abs=1e-4)
+    # What is predicted as of the night falls a little with each silent day.
+    assert nights[0]["ann"][0] > nights[1]["ann"][0] > nights[2]["ann"][0]
+    assert later["ann"][1] != residuals[0]["ann"]

@@ -7,7 +7,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='conversion_id',
-    meta={'affected': 'int_nights__affected_journeys', 'affected_column': 'journey_id'},
+    meta={'affected': 'int_nights__affected_credits'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
@@ -107,7 +107,7 @@ leads as (
     select
         user_key,
         min(converted_at) as lead_at
-    from {{ ref('int_conversions__valued') }}
+    from {{ ref('int_attribution__conversions') }}
     where
         is_lead
         and user_key is not null
@@ -121,7 +121,7 @@ conversions as (
         weight_sets.weight_set,
         weight_sets.version as weights_version,
         coalesce(valued.converted_at < weight_sets.valid_from, false) as is_backfilled
-    from {{ ref('int_conversions__valued') }} as valued
+    from {{ ref('int_attribution__conversions') }} as valued
     left join leads
         on valued.user_key = leads.user_key
     left join weight_sets
@@ -132,14 +132,14 @@ conversions as (
                 valued.converted_at < weight_sets.valid_until
                 or weight_sets.valid_until is null
             )
-    where {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
+    where {{ only_affected('conversion_id', 'int_nights__affected_credits', 'conversion_id') }}
 ),
 
 journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
     where
         is_converted
-        and {{ only_affected('conversion_id', 'int_nights__affected_journeys', 'journey_id') }}
+        and {{ only_affected('conversion_id', 'int_nights__affected_credits', 'conversion_id') }}
 ),
 
 touchpoints as (

@@ -147,7 +147,7 @@ final as (
         -- The lifetime is counted once, on the first conversion; else every order would count it
         -- again.
         cast(case when conversion_number = 1 then revenue_to_date else 0 end as decimal(18, 4))
-            as clv,
+            as lifetime_revenue,
         ---------- booleans
         conversion_number = 1 as is_first,
         is_lead,

@@ -38,8 +38,7 @@ changed_conversions as (
         conversions.conversion_id is null
         or built.conversion_id is null
         {%- for column in [
-            'user_key', 'order_id', 'conversion_type', 'revenue', 'clv', 'is_first', 'is_lead',
-            'converted_at'
+            'user_key', 'order_id', 'conversion_type', 'revenue', 'is_first', 'is_lead', 'converted_at'
         ] %}
         or conversions.{{ column }} is distinct from built.{{ column }}
         {%- endfor %}

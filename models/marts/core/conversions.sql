@@ -1,13 +1,8 @@
--- One row per conversion.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='affected',
-    unique_key='user_key',
-    on_schema_change='fail'
-) }}
+-- One row per conversion. A table: lifetime values change without their people.
+-- What it holds of the last night is read before it is built anew.
+-- depends_on: {{ ref('int_nights__affected_credits') }}
 with conversions as (
-    select * from {{ ref('int_conversions__valued') }}
-    where {{ only_affected() }}
+    select * from {{ ref('int_attribution__conversions') }}
 ),
 
 final as (

@@ -1,14 +1,14 @@
 -- One row per day on which a conversion, old or new, may have other credit than at the last night.
 {%- set built_conversions = as_built('conversions', 'marts') %}
-with affected_journeys as (
-    select * from {{ ref('int_nights__affected_journeys') }}
+with affected_credits as (
+    select * from {{ ref('int_nights__affected_credits') }}
 ),
 
 conversions as (
     select
         conversion_id,
         converted_at
-    from {{ ref('int_conversions__valued') }}
+    from {{ ref('int_attribution__conversions') }}
     {%- if built_conversions is not none %}
     union all
     select
@@ -21,8 +21,8 @@ conversions as (
 final as (
     select distinct cast(conversions.converted_at as date) as converted_date
     from conversions
-    inner join affected_journeys
-        on conversions.conversion_id = affected_journeys.journey_id
+    inner join affected_credits
+        on conversions.conversion_id = affected_credits.conversion_id
 )
 
 select * from final
