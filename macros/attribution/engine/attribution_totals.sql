@@ -15,7 +15,7 @@ with apportioned as (
     from {{ ref('int_attribution__apportioned') }}
     where
         {{ only_affected(
-            'cast(converted_at as date)', 'int_nights__affected_days', 'converted_date'
+            'cast(converted_at as date)', 'int_attribution__affected_days', 'converted_date'
         ) }}
 ),
 

@@ -7,7 +7,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='conversion_id',
-    meta={'affected': 'int_nights__affected_credits'},
+    meta={'affected': 'int_attribution__affected_credits'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
@@ -132,14 +132,14 @@ conversions as (
                 valued.converted_at < weight_sets.valid_until
                 or weight_sets.valid_until is null
             )
-    where {{ only_affected('conversion_id', 'int_nights__affected_credits', 'conversion_id') }}
+    where {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
 ),
 
 journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
     where
         is_converted
-        and {{ only_affected('conversion_id', 'int_nights__affected_credits', 'conversion_id') }}
+        and {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
 ),
 
 touchpoints as (

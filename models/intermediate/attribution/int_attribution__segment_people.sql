@@ -4,7 +4,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='converted_date',
-    meta={'affected': 'int_nights__affected_days'},
+    meta={'affected': 'int_attribution__affected_days'},
     on_schema_change='fail'
 ) }}
 with apportioned as (
@@ -12,7 +12,7 @@ with apportioned as (
     where
         attribution_scope in ('all', 'personalized')
         and {{ only_affected(
-            'cast(converted_at as date)', 'int_nights__affected_days', 'converted_date'
+            'cast(converted_at as date)', 'int_attribution__affected_days', 'converted_date'
         ) }}
 ),
 

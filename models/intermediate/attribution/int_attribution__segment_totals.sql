@@ -6,7 +6,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='converted_date',
-    meta={'affected': 'int_nights__affected_days'},
+    meta={'affected': 'int_attribution__affected_days'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
@@ -15,7 +15,7 @@ with apportioned as (
     where
         attribution_scope in ('all', 'personalized')
         and {{ only_affected(
-            'cast(converted_at as date)', 'int_nights__affected_days', 'converted_date'
+            'cast(converted_at as date)', 'int_attribution__affected_days', 'converted_date'
         ) }}
 ),
 

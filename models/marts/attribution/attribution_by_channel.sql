@@ -3,7 +3,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='converted_date',
-    meta={'affected': 'int_nights__affected_days'},
+    meta={'affected': 'int_attribution__affected_days'},
     on_schema_change='fail'
 ) }}
 {{ attribution_totals('channel') }}

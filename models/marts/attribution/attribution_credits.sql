@@ -5,14 +5,14 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='conversion_id',
-    meta={'affected': 'int_nights__affected_credits'},
+    meta={'affected': 'int_attribution__affected_credits'},
     on_schema_change='fail'
 ) }}
 with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
     where
         attribution_scope in ('all', 'personalized')
-        and {{ only_affected('conversion_id', 'int_nights__affected_credits', 'conversion_id') }}
+        and {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
 ),
 
 stacked as (

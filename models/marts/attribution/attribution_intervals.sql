@@ -5,7 +5,7 @@
     materialized='incremental',
     incremental_strategy='affected',
     unique_key='period_started_on',
-    meta={'affected': 'int_nights__affected_periods'},
+    meta={'affected': 'int_attribution__affected_periods'},
     on_schema_change='fail'
 ) }}
 {%- set models = attribution_models() %}
@@ -13,7 +13,7 @@
 {%- set is_refitted = attribution_element() == 'channel' %}
 {%- set windows = attribution_windows() %}
 {%- set is_affected_month = only_affected(
-    'converted_month', 'int_nights__affected_periods', 'period_started_on'
+    'converted_month', 'int_attribution__affected_periods', 'period_started_on'
 ) %}
 {%- set keys = 'attribution_scope, conversion_type, dimension, dimension_value' %}
 {%- set periods = {'month': ('converted_month', is_affected_month)} %}

@@ -1,6 +1,6 @@
 -- One row per conversion. A table: lifetime values change without their people.
 -- What it holds of the last night is read before it is built anew.
--- depends_on: {{ ref('int_nights__affected_credits') }}
+-- depends_on: {{ ref('int_attribution__affected_credits') }}
 with conversions as (
     select * from {{ ref('int_attribution__conversions') }}
 ),

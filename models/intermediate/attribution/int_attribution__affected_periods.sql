@@ -2,7 +2,7 @@
 -- credit, and the periods up to now, as they were and as they are.
 {%- set built_intervals = as_built('attribution_intervals', 'marts') %}
 with affected_days as (
-    select * from {{ ref('int_nights__affected_days') }}
+    select * from {{ ref('int_attribution__affected_days') }}
 ),
 
 final as (

@@ -1,7 +1,7 @@
 -- One row per day on which a conversion, old or new, may have other credit than at the last night.
 {%- set built_conversions = as_built('conversions', 'marts') %}
 with affected_credits as (
-    select * from {{ ref('int_nights__affected_credits') }}
+    select * from {{ ref('int_attribution__affected_credits') }}
 ),
 
 conversions as (
