@@ -53,7 +53,12 @@ def apportion_sql(data: Path, *steps: tuple[str, str]) -> Callable[[], None]:
     texts = result.result.results[0].node.compiled_code.split(separator)
     connection = duckdb.connect()
     connection.execute(f"set threads = {THREADS}")
-    connection.execute(f"create table landed as from '{data}/touches.parquet'")
+    # As attribution_training_touches gives them.
+    connection.execute(
+        "create table touches as select 'all' as attribution_scope, 'order' as conversion_type,"
+        " journey_number, touch_number, channel as element, is_converted"
+        f" from '{data}/touches.parquet'"
+    )
 
     def work() -> None:
         for (name, _), text in zip(steps, texts, strict=True):
@@ -62,29 +67,18 @@ def apportion_sql(data: Path, *steps: tuple[str, str]) -> Callable[[], None]:
     return work
 
 
-def coded() -> list[tuple[str, str]]:
-    """From touches with channels to touches with the codes of the solvers."""
-    return [
-        (
-            "named",
-            "select 'all' as attribution_scope, 'order' as conversion_type, journey_id,"
-            " touch_number, channel as element, is_converted from landed",
-        ),
-        ("elements", "attribution_training_elements('named', {'markov': 64, 'shapley': 16})"),
-        (
-            "touches",
-            "select group_number, journey_id, touch_number, markov_code as code, is_converted,"
-            " cast(1 as bigint) << cast(shapley_code - 1 as bigint) as shapley_bit"
-            " from named inner join elements using (element)",
-        ),
-    ]
+JOURNEYS = [
+    ("elements", "attribution_training_elements('touches', {'markov': 64, 'shapley': 16})"),
+    ("journeys", "attribution_training_journeys('touches', 'elements')"),
+]
 
 
 def markov(order: int) -> list[tuple[str, str]]:
     solver = "markov_removal_effects" if order == 1 else "markov_tuple_removal_effects"
     return [
-        *coded(),
-        ("grams", "markov_grams('touches')"),
+        *JOURNEYS,
+        ("long_touches", "attribution_long_touches('touches', 'elements', 'journeys')"),
+        ("grams", "markov_grams('journeys', 'long_touches')"),
         ("transitions", f"markov_transitions('grams', {order})"),
         ("effects", f"{solver}('transitions')"),
     ]
@@ -92,18 +86,13 @@ def markov(order: int) -> list[tuple[str, str]]:
 
 def shapley() -> list[tuple[str, str]]:
     return [
-        *coded(),
+        *JOURNEYS,
         (
             "sets",
-            "select group_number, journey_id, is_converted, bit_or(shapley_bit) as elements"
-            " from touches group by all",
+            "select group_number, shapley_elements as elements, count(*) as journeys_count,"
+            " count(*) filter (is_converted) as conversions_count from journeys group by all",
         ),
-        (
-            "journeys",
-            "select group_number, elements, count(*) as journeys_count,"
-            " count(*) filter (is_converted) as conversions_count from sets group by all",
-        ),
-        ("shapley", "shapley_rate_values('journeys', 16)"),
+        ("shapley", "shapley_rate_values('sets', 16)"),
     ]
 
 

@@ -99,7 +99,8 @@ def make(folder: Path, journeys: int) -> Path:
             connection.execute(f"create table ml.{table} ({columns})")
         place = f"'{data}/touches.parquet'"
         connection.execute(
-            "copy (select journey_id, touch_number, channel, is_converted,"
+            "copy (select journey_id, cast(substr(journey_id, 2) as bigint) as journey_number,"
+            " touch_number, channel, is_converted,"
             " journeys.touched_at from intermediate.int_journeys__touchpoints as journeys"
             " inner join intermediate.int_touchpoints__collapsed using (touchpoint_id)"
             f" order by journey_id, touch_number) to {place}"

@@ -7,27 +7,12 @@
     {%- set limits = {'markov': 64, 'shapley': 16} -%}
     {%- set replicates = var('bootstrap_replicates') -%}
     {%- set groups_of = 1000 -%}
-    {%- do fit_step('fit_touches', attribution_training_touches()) -%}
+    {%- do fit_step('fit_closed_journeys', attribution_closed_journeys()) -%}
+    {%- do fit_step('fit_touches', attribution_training_touches('fit_closed_journeys')) -%}
     {%- do fit_step('fit_elements', attribution_training_elements('fit_touches', limits)) -%}
-    {%- set coded %}
-select
-    elements.group_number,
-    touches.journey_id,
-    touches.user_key,
-    touches.touch_number,
-    elements.markov_code as code,
-    cast(1 as bigint) << cast(elements.shapley_code - 1 as bigint) as shapley_bit,
-    touches.is_converted
-from fit_touches as touches
-inner join fit_elements as elements
-    on
-        touches.attribution_scope = elements.attribution_scope
-        and touches.conversion_type = elements.conversion_type
-        and touches.element = elements.element
-    {%- endset -%}
-    {%- do fit_step('fit_coded', coded) -%}
-    {%- do fit_step('fit_grams', markov_grams('fit_coded')) -%}
-    {%- do fit_step('fit_journeys', attribution_training_journeys('fit_coded')) -%}
+    {%- do fit_step('fit_journeys', attribution_training_journeys('fit_touches', 'fit_elements')) -%}
+    {%- do fit_step('fit_long_touches', attribution_long_touches('fit_touches', 'fit_elements', 'fit_journeys')) -%}
+    {%- do fit_step('fit_grams', markov_grams('fit_journeys', 'fit_long_touches')) -%}
 
     {%- do fit_step('fit_transitions_1', markov_transitions('fit_grams', 1)) -%}
     {%- do fit_step('fit_markov_1', markov_removal_effects('fit_transitions_1')) -%}
@@ -51,7 +36,10 @@ group by group_number, shapley_elements
     {%- do fit_step('fit_path_rates', attribution_path_rates('fit_journeys')) -%}
     {%- do fit_step('fit_path_gains', attribution_path_gains('fit_path_rates')) -%}
 
-    {%- do fit_step('fit_replicate_transitions', markov_replicate_transitions('fit_coded', 'fit_elements', replicates, groups_of)) -%}
+    {%- do fit_step(
+        'fit_replicate_transitions',
+        markov_replicate_transitions('fit_closed_journeys', 'fit_journeys', 'fit_long_touches', 'fit_elements', replicates, groups_of)
+    ) -%}
     {%- do fit_step('fit_replicates', markov_removal_effects('fit_replicate_transitions')) -%}
     {%- do fit_step('fit_weights', attribution_fitted_weights(groups_of)) -%}
 

@@ -4,18 +4,6 @@
 {%- endmacro %}
 
 
-{#-
-  An aggregate: the exact path of elements with codes from 0 to 63, as one number that no two paths of equal length share.
-
-  Args:
-    code: SQL expression of a touchpoint's code.
-    touch_number: SQL expression of its number, from 1 to longest_exact_path.
--#}
-{% macro path_code(code, touch_number) -%}
-    bit_or(cast({{ code }} as hugeint) * {{ path_place(touch_number) }})
-{%- endmacro %}
-
-
 {#- What a code is multiplied with at a place of a path; beyond the longest path 0. -#}
 {% macro path_place(touch_number) -%}
     case
@@ -43,4 +31,34 @@
         ({{ path }} >> cast(6 * {{ place }} as hugeint))
         << cast(6 * ({{ place }} - 1) as hugeint)
     )
+{%- endmacro %}
+
+
+{#-
+  Two columns, path_begin and path_end: the first and the second ten touchpoints of a path, as numbers of 60 bits.
+
+  Args:
+    path: SQL expression of the number of a path.
+-#}
+{% macro path_halves(path) -%}
+    {%- set bits = 3 * longest_exact_path() -%}
+    cast({{ path }} & ((cast(1 as hugeint) << {{ bits }}) - 1) as bigint) as path_begin,
+    cast({{ path }} >> {{ bits }} as bigint) as path_end
+{%- endmacro %}
+
+
+{#-
+  The codes of the touchpoint at a place of a path and of the three after it, 6 bits each, above them others; beyond the path 0.
+
+  Args:
+    place: SQL expression of the place, from 0 to longest_exact_path - 1; path_begin and path_end are columns.
+-#}
+{% macro codes_at_place(place) -%}
+    {%- set half = longest_exact_path() // 2 -%}
+    case
+        when {{ place }} <= {{ half - 4 }} then path_begin >> (6 * ({{ place }}))
+        when {{ place }} < {{ half }}
+            then (path_begin >> (6 * ({{ place }}))) | ((path_end & {{ 64 ** 3 - 1 }}) << (6 * ({{ half }} - ({{ place }}))))
+        else path_end >> (6 * ({{ place }} - {{ half }}))
+    end
 {%- endmacro %}

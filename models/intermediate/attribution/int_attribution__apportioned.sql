@@ -139,7 +139,9 @@ journeys_touchpoints as (
     select * from {{ ref('int_journeys__touchpoints') }}
     where
         is_converted
-        and {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
+        and {{ only_affected(
+            'conversion_id', 'int_attribution__affected_credits', 'conversion_id'
+        ) }}
 ),
 
 touchpoints as (

@@ -12,7 +12,9 @@ with apportioned as (
     select * from {{ ref('int_attribution__apportioned') }}
     where
         attribution_scope in ('all', 'personalized')
-        and {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
+        and {{ only_affected(
+            'conversion_id', 'int_attribution__affected_credits', 'conversion_id'
+        ) }}
 ),
 
 stacked as (
