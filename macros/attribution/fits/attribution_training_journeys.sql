@@ -1,13 +1,13 @@
 {#-
   The training journeys: the set of elements that a journey holds, and its exact path as a number, 6 bits per touchpoint, the first
-  lowest; null beyond 20 touchpoints.
+  lowest; null beyond 20 touchpoints. path_begin and path_end are its halves.
 
   Args:
     touches: relation of attribution_training_touches.
     elements: relation of attribution_training_elements.
 -#}
 {% macro attribution_training_journeys(touches, elements) -%}
-{#- Two halves of 60 bits: sums of bits in numbers of 64 cost half of those in 128. -#}
+{#- Ten touchpoints a half: in numbers of 64 bits all costs half of what it does in 128. -#}
 {%- set half = longest_exact_path() // 2 -%}
 with coded as (
     select
@@ -49,6 +49,8 @@ select
     is_converted,
     touch_count,
     shapley_elements,
+    path_begin,
+    path_end,
     case
         when touch_count <= {{ longest_exact_path() }}
             then cast(path_begin as hugeint) | (cast(path_end as hugeint) << {{ 6 * half }})

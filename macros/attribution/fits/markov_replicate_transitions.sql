@@ -35,7 +35,8 @@ drawn_journeys as (
         journeys.journey_number,
         journeys.is_converted,
         journeys.touch_count,
-        journeys.path_code,
+        journeys.path_begin,
+        journeys.path_end,
         {%- for replicate in range(1, replicates + 1) %}
         cast(draws.draws_{{ replicate }} as double) as draws_{{ replicate }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -56,11 +57,12 @@ paths as (
         group_number,
         is_converted,
         touch_count,
-        {{ path_halves('path_code') }},
+        path_begin,
+        path_end,
         {{ summed }}
     from drawn_journeys
-    where path_code is not null
-    group by group_number, is_converted, touch_count, path_code
+    where touch_count <= {{ longest_exact_path() }}
+    group by group_number, is_converted, touch_count, path_begin, path_end
 ),
 
 -- Place n lies between touch n and touch n + 1; 0 is before the first.

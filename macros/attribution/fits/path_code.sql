@@ -35,23 +35,11 @@
 
 
 {#-
-  Two columns, path_begin and path_end: the first and the second ten touchpoints of a path, as numbers of 60 bits.
-
-  Args:
-    path: SQL expression of the number of a path.
--#}
-{% macro path_halves(path) -%}
-    {%- set bits = 3 * longest_exact_path() -%}
-    cast({{ path }} & ((cast(1 as hugeint) << {{ bits }}) - 1) as bigint) as path_begin,
-    cast({{ path }} >> {{ bits }} as bigint) as path_end
-{%- endmacro %}
-
-
-{#-
   The codes of the touchpoint at a place of a path and of the three after it, 6 bits each, above them others; beyond the path 0.
 
   Args:
-    place: SQL expression of the place, from 0 to longest_exact_path - 1; path_begin and path_end are columns.
+    place: SQL expression of the place, from 0 to longest_exact_path - 1; path_begin and path_end are
+      columns.
 -#}
 {% macro codes_at_place(place) -%}
     {%- set half = longest_exact_path() // 2 -%}
