@@ -119,6 +119,24 @@
     unnest(generate_series({{ first }}, {{ last }}))
 {%- endmacro %}
 
+{#- An aggregate: several quantiles of an expression, between its values, as a list: it is sorted once for all of them. -#}
+{% macro quantiles(value, shares) -%}
+    {{ return(adapter.dispatch('quantiles')(value, shares)) }}
+{%- endmacro %}
+
+{% macro default__quantiles(value, shares) -%}
+    quantile_cont({{ value }}, [{{ shares | join(', ') }}])
+{%- endmacro %}
+
+{#- An item of a list, the first being 1. -#}
+{% macro list_item(list, number) -%}
+    {{ return(adapter.dispatch('list_item')(list, number)) }}
+{%- endmacro %}
+
+{% macro default__list_item(list, number) -%}
+    {{ list }}[{{ number }}]
+{%- endmacro %}
+
 {#- A value list in an order, as a list: paths are lists, so that no character in a name can break one. -#}
 {% macro ordered_list(value, order_by) -%}
     {{ return(adapter.dispatch('ordered_list')(value, order_by)) }}

@@ -15,6 +15,15 @@
 {%- set is_affected_month = only_affected(
     'converted_month', 'int_attribution__affected_periods', 'period_started_on'
 ) %}
+{%- set case_columns = [
+    'elements_of_conversions.attribution_scope',
+    'elements_of_conversions.conversion_type',
+    'elements_of_conversions.weights_version',
+    'elements_of_conversions.converted_month',
+    'elements_of_conversions.is_in_last_28_days',
+    'elements_of_conversions.is_in_last_90_days',
+    'sets_of_conversions.elements',
+] | join(', ') %}
 {%- set keys = 'attribution_scope, conversion_type, dimension, dimension_value' %}
 {%- set periods = {'month': ('converted_month', is_affected_month)} %}
 {%- for window, days in windows.items() %}
@@ -58,14 +67,14 @@ draws as (
     select
         user_key as person,
         0 as replicate,
-        1 as times
+        1e0 as times
     from wide_draws
     {%- for replicate in range(1, replicates + 1) %}
     union all
     select
         user_key as person,
         {{ replicate }} as replicate,
-        draws_{{ replicate }} as times
+        cast(draws_{{ replicate }} as double) as times
     from wide_draws
     where draws_{{ replicate }} > 0
     {%- endfor %}
@@ -163,68 +172,54 @@ sets_of_conversions as (
     group by attribution_scope, conversion_id
 ),
 
-sets_of_people as (
+-- Journeys of one set of elements in the same periods are one case, summed by its number.
+cases_of_people as (
     select
         elements_of_conversions.person,
-        elements_of_conversions.attribution_scope,
-        elements_of_conversions.conversion_type,
-        elements_of_conversions.weights_version,
-        elements_of_conversions.converted_month,
-        elements_of_conversions.is_in_last_28_days,
-        elements_of_conversions.is_in_last_90_days,
         elements_of_conversions.channel,
-        sets_of_conversions.elements,
         count(*) as conversions,
         sum(elements_of_conversions.revenue) as revenue,
         sum(elements_of_conversions.linear_conversions) as linear_conversions,
         sum(elements_of_conversions.linear_conversions * elements_of_conversions.revenue)
-            as linear_revenue
+            as linear_revenue,
+        dense_rank() over (order by {{ case_columns }}) as case_number,
+        {{ case_columns }}
     from elements_of_conversions
     inner join sets_of_conversions
         on
             elements_of_conversions.attribution_scope = sets_of_conversions.attribution_scope
             and elements_of_conversions.conversion_id = sets_of_conversions.conversion_id
-    group by
-        elements_of_conversions.person,
-        elements_of_conversions.attribution_scope,
-        elements_of_conversions.conversion_type,
-        elements_of_conversions.weights_version,
-        elements_of_conversions.converted_month,
-        elements_of_conversions.is_in_last_28_days,
-        elements_of_conversions.is_in_last_90_days,
-        elements_of_conversions.channel,
-        sets_of_conversions.elements
+    group by elements_of_conversions.person, elements_of_conversions.channel, {{ case_columns }}
 ),
 
-sets_of_replicates as (
+cases as (
+    select
+        case_number,
+        channel,
+        any_value(attribution_scope) as attribution_scope,
+        any_value(conversion_type) as conversion_type,
+        any_value(weights_version) as weights_version,
+        any_value(converted_month) as converted_month,
+        any_value(is_in_last_28_days) as is_in_last_28_days,
+        any_value(is_in_last_90_days) as is_in_last_90_days
+    from cases_of_people
+    group by case_number, channel
+),
+
+cases_of_replicates as (
     select
         draws.replicate,
-        sets_of_people.attribution_scope,
-        sets_of_people.conversion_type,
-        sets_of_people.weights_version,
-        sets_of_people.converted_month,
-        sets_of_people.is_in_last_28_days,
-        sets_of_people.is_in_last_90_days,
-        sets_of_people.channel,
-        sets_of_people.elements,
-        sum(draws.times * sets_of_people.conversions) as conversions,
-        sum(draws.times * sets_of_people.revenue) as revenue,
-        sum(draws.times * sets_of_people.linear_conversions) as linear_conversions,
-        sum(draws.times * sets_of_people.linear_revenue) as linear_revenue
-    from sets_of_people
+        cases_of_people.case_number,
+        cases_of_people.channel,
+        sum(draws.times * cases_of_people.conversions) as conversions,
+        sum(draws.times * cases_of_people.revenue) as revenue,
+        sum(draws.times * cases_of_people.linear_conversions) as linear_conversions,
+        sum(draws.times * cases_of_people.linear_revenue) as linear_revenue
+    from cases_of_people
     inner join draws
-        on sets_of_people.person = draws.person
+        on cases_of_people.person = draws.person
     where draws.replicate > 0
-    group by
-        draws.replicate,
-        sets_of_people.attribution_scope,
-        sets_of_people.conversion_type,
-        sets_of_people.weights_version,
-        sets_of_people.converted_month,
-        sets_of_people.is_in_last_28_days,
-        sets_of_people.is_in_last_90_days,
-        sets_of_people.channel,
-        sets_of_people.elements
+    group by draws.replicate, cases_of_people.case_number, cases_of_people.channel
 ),
 
 element_weights as (
@@ -232,66 +227,78 @@ element_weights as (
     where attribution_model = 'markov_1'
 ),
 
-weighted_sets as (
+weighted_cases as (
     select
-        sets_of_replicates.*,
+        cases_of_replicates.*,
+        cases.attribution_scope,
+        cases.conversion_type,
+        cases.converted_month,
+        cases.is_in_last_28_days,
+        cases.is_in_last_90_days,
         greatest(coalesce(own_weights.weight, grouped_weights.weight, 0e0), 0e0) as weight
-    from sets_of_replicates
+    from cases_of_replicates
+    inner join cases
+        on
+            cases_of_replicates.case_number = cases.case_number
+            and cases_of_replicates.channel = cases.channel
     left join element_weights as own_weights
         on
-            sets_of_replicates.weights_version = own_weights.version
-            and sets_of_replicates.attribution_scope = own_weights.attribution_scope
-            and sets_of_replicates.conversion_type = own_weights.conversion_type
-            and sets_of_replicates.replicate = own_weights.replicate
-            and sets_of_replicates.channel = own_weights.element
+            cases.weights_version = own_weights.version
+            and cases.attribution_scope = own_weights.attribution_scope
+            and cases.conversion_type = own_weights.conversion_type
+            and cases_of_replicates.replicate = own_weights.replicate
+            and cases_of_replicates.channel = own_weights.element
             and not own_weights.is_grouped
     left join element_weights as grouped_weights
         on
-            sets_of_replicates.weights_version = grouped_weights.version
-            and sets_of_replicates.attribution_scope = grouped_weights.attribution_scope
-            and sets_of_replicates.conversion_type = grouped_weights.conversion_type
-            and sets_of_replicates.replicate = grouped_weights.replicate
+            cases.weights_version = grouped_weights.version
+            and cases.attribution_scope = grouped_weights.attribution_scope
+            and cases.conversion_type = grouped_weights.conversion_type
+            and cases_of_replicates.replicate = grouped_weights.replicate
             and grouped_weights.is_grouped
 ),
 
-shared_sets as (
+-- Where no element has a weight, credit is linear.
+weights_of_cases as (
     select
-        weighted_sets.*,
-        weight / nullif(sum(weight) over (
-            partition by
-                replicate,
-                attribution_scope,
-                conversion_type,
-                weights_version,
-                converted_month,
-                is_in_last_28_days,
-                is_in_last_90_days,
-                elements
-        ), 0e0) as credit
-    from weighted_sets
+        replicate,
+        case_number,
+        nullif(sum(weight), 0e0) as weight
+    from weighted_cases
+    group by replicate, case_number
 ),
 
 refitted as (
     select
         'channel' as dimension,
-        replicate,
-        attribution_scope,
-        conversion_type,
-        channel as dimension_value,
-        converted_month,
-        is_in_last_28_days,
-        is_in_last_90_days,
-        sum(coalesce(conversions * credit, linear_conversions)) as conversions,
-        sum(coalesce(revenue * credit, linear_revenue)) as revenue
-    from shared_sets
+        weighted_cases.replicate,
+        weighted_cases.attribution_scope,
+        weighted_cases.conversion_type,
+        weighted_cases.channel as dimension_value,
+        weighted_cases.converted_month,
+        weighted_cases.is_in_last_28_days,
+        {%- for measure in ['conversions', 'revenue'] %}
+        sum(
+            coalesce(
+                weighted_cases.{{ measure }} * weighted_cases.weight / weights_of_cases.weight,
+                weighted_cases.linear_{{ measure }}
+            )
+        ) as {{ measure }},
+        {%- endfor %}
+        weighted_cases.is_in_last_90_days
+    from weighted_cases
+    inner join weights_of_cases
+        on
+            weighted_cases.replicate = weights_of_cases.replicate
+            and weighted_cases.case_number = weights_of_cases.case_number
     group by
-        replicate,
-        attribution_scope,
-        conversion_type,
-        channel,
-        converted_month,
-        is_in_last_28_days,
-        is_in_last_90_days
+        weighted_cases.replicate,
+        weighted_cases.attribution_scope,
+        weighted_cases.conversion_type,
+        weighted_cases.channel,
+        weighted_cases.converted_month,
+        weighted_cases.is_in_last_28_days,
+        weighted_cases.is_in_last_90_days
 ),
 {%- endif %}
 
@@ -413,10 +420,7 @@ spread as (
         period,
         {%- for model in models %}
         {%- for measure in ['conversions', 'revenue'] %}
-        percentile_cont(0.025) within group (order by {{ measure }}_{{ model }})
-            as {{ measure }}_ci_low_{{ model }},
-        percentile_cont(0.975) within group (order by {{ measure }}_{{ model }})
-            as {{ measure }}_ci_high_{{ model }},
+        {{ quantiles(measure ~ '_' ~ model, [0.025, 0.975]) }} as {{ measure }}_ci_{{ model }},
         {%- endfor %}
         {%- endfor %}
         period_started_on
@@ -428,8 +432,10 @@ with_spread as (
     select
         {%- for model in models %}
         {%- for measure in ['conversions', 'revenue'] %}
-        spread.{{ measure }}_ci_low_{{ model }},
-        spread.{{ measure }}_ci_high_{{ model }},
+        {{ list_item('spread.' ~ measure ~ '_ci_' ~ model, 1) }}
+            as {{ measure }}_ci_low_{{ model }},
+        {{ list_item('spread.' ~ measure ~ '_ci_' ~ model, 2) }}
+            as {{ measure }}_ci_high_{{ model }},
         {%- endfor %}
         {%- endfor %}
         happened.*

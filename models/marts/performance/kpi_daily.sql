@@ -1,6 +1,8 @@
 -- One row per day x segment family x segment x channel on which something happened. A person counts
 -- for the segment of now; family all is everybody. Conversions and what they brought are credit of
 -- var default_attribution_model in scope all, so that channels add up to what there was.
+{%- set counts = ['sends', 'opens', 'impressions', 'clicks', 'sessions'] %}
+{%- set sums = ['engagement_seconds', 'conversions', 'orders', 'revenue', 'clv'] %}
 with events as (
     select
         user_key,
@@ -104,6 +106,27 @@ activities as (
     group by user_key, channel, activity_date
 ),
 
+-- Counts as doubles: a sum of whole numbers is of 128 bits and costs three times as much.
+activities_of_people as (
+    select
+        coalesce(user_key, '') as person,
+        channel,
+        activity_date,
+        {%- for counted in counts %}
+        cast(sum({{ counted }}) as double) as {{ counted }},
+        {%- endfor %}
+        {%- for summed in sums %}
+        sum({{ summed }}) as {{ summed }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from activities
+    group by coalesce(user_key, ''), channel, activity_date
+),
+
+people as (
+    select distinct person from activities_of_people
+),
+
 -- What nobody known did is in each family too, so that every family adds up to the same.
 families as (
     select 'all' as segment_family
@@ -113,40 +136,75 @@ families as (
     {%- endfor %}
 ),
 
-labelled as (
+labels as (
     select
-        activities.*,
+        people.person,
         families.segment_family,
         coalesce(
             shown_now.segment,
             case when families.segment_family = 'all' then 'all' else 'unclassified' end
         ) as segment
-    from activities
+    from people
     cross join families
     left join shown_now
         on
-            activities.user_key = shown_now.user_key
+            people.person = shown_now.user_key
             and families.segment_family = shown_now.segment_family
+),
+
+-- Each activity is counted once per family: by a number rather than by two names.
+segments as (
+    select
+        segment_family,
+        segment,
+        row_number() over (order by segment_family, segment) as segment_number
+    from labels
+    group by segment_family, segment
+),
+
+segments_of_people as (
+    select
+        labels.person,
+        {{ ordered_list('segments.segment_number', 'segments.segment_number') }}
+            as segment_numbers
+    from labels
+    inner join segments
+        on
+            labels.segment_family = segments.segment_family
+            and labels.segment = segments.segment
+    group by labels.person
+),
+
+labelled as (
+    select
+        activities_of_people.*,
+        {{ explode_list('segments_of_people.segment_numbers') }} as segment_number
+    from activities_of_people
+    inner join segments_of_people
+        on activities_of_people.person = segments_of_people.person
+),
+
+of_numbers as (
+    select
+        activity_date,
+        segment_number,
+        channel,
+        {%- for summed in counts + sums %}
+        sum({{ summed }}) as {{ summed }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from labelled
+    group by activity_date, segment_number, channel
 ),
 
 summed as (
     select
-        activity_date,
-        segment_family,
-        segment,
-        channel,
-        sum(sends) as sends,
-        sum(opens) as opens,
-        sum(impressions) as impressions,
-        sum(clicks) as clicks,
-        sum(sessions) as sessions,
-        sum(engagement_seconds) as engagement_seconds,
-        sum(conversions) as conversions,
-        sum(orders) as orders,
-        sum(revenue) as revenue,
-        sum(clv) as clv
-    from labelled
-    group by activity_date, segment_family, segment, channel
+        of_numbers.*,
+        segments.segment_family,
+        segments.segment
+    from of_numbers
+    inner join segments
+        on of_numbers.segment_number = segments.segment_number
 ),
 
 final as (
@@ -157,7 +215,7 @@ final as (
         segment,
         channel,
         ---------- numbers
-        {%- for counted in ['sends', 'opens', 'impressions', 'clicks', 'sessions'] %}
+        {%- for counted in counts %}
         cast({{ counted }} as bigint) as {{ counted }},
         {%- endfor %}
         engagement_seconds,
@@ -165,8 +223,8 @@ final as (
         orders,
         revenue,
         clv,
-        cast(opens as double) / nullif(sends, 0) as open_rate,
-        cast(clicks as double) / nullif(sends + impressions, 0) as click_through_rate,
+        opens / nullif(sends, 0) as open_rate,
+        clicks / nullif(sends + impressions, 0) as click_through_rate,
         conversions / nullif(sessions, 0) as conversion_rate,
         revenue / nullif(orders, 0) as average_order_value
     from summed
