@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,8 @@ ATTRIBUTION_TABLES = {
     " conversion_type varchar, touch_count integer, path_code hugeint, journeys_count bigint,"
     " conversions_count bigint",
 }
+# Environment variable: "off" leaves the first training of segments to `apportion train`.
+FIRST_TRAINING = "APPORTION_FIRST_TRAINING"
 CLV_PARAMETERS = ("r", "alpha", "a", "b", "p", "q", "v")
 # Weeks ahead that predicted lifetime value looks: a year.
 CLV_WEEKS = 52
@@ -42,9 +45,9 @@ SECONDS_OF_WEEK = 7 * 86400
 
 
 def score(night: Night) -> str:
-    """Make sure that the marts find fitted inputs: fit once where there is no version yet.
+    """Make sure that the marts find fitted inputs: fit and train once where that was never done.
 
-    Versions that exist are left as they are; a later one comes from `fit`, weekly.
+    Versions that exist are left as they are; a later one comes from `apportion train`, weekly.
 
     Args:
         night: the run; its warehouse holds int_features__now.
@@ -64,11 +67,24 @@ def score(night: Night) -> str:
         if versions["clv_parameters"] is None:
             said.append(_fit_clv(connection))
         _score_clv(connection)
-        if connection.execute("select count(*) from ml.segment_models").fetchone()[0]:
+        trained, learned = connection.execute(
+            "select (select count(*) from ml.segment_models),"
+            " (select count(*) from ml.attribute_importance)"
+        ).fetchone()
+        if trained:
             # Imported where there is something to score: scikit-learn takes seconds.
             from apportion.segments_ml import train
 
             said.append(train.score(night.settings, connection))
+    if not trained and not learned and os.environ.get(FIRST_TRAINING) != "off":
+        # Clusters and predictions are there from the first night on, not from the first Sunday.
+        from apportion.segments_ml import train
+
+        try:
+            said.append(train.train(night))
+        except ApportionError as error:
+            # What people read is not kept from them for it; the weekly training fails aloud.
+            said.append(f"segments are not trained: {error}; apportion train says more")
     if versions["attribution_element_weights"] is None:
         said.append(_fit_attribution(night))
     said += [

@@ -14,6 +14,8 @@ from small_world import write_small_world
 
 from apportion.settings import PROJECT, Settings
 
+# Seconds per night that hundreds of nights of tests would pay; test_segments_ml turns it on.
+os.environ["APPORTION_FIRST_TRAINING"] = "off"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

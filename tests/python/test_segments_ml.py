@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import numpy as np
 import pytest
@@ -35,7 +36,10 @@ def trained(tmp_path_factory):
         ),
         gradient_boosting=(clone(kept["gradient_boosting"][0]).set_params(max_iter=10), {}),
     )
-    said = [train.train(night), train.train(night)]
+    os.environ[fit.FIRST_TRAINING] = "on"
+    said = [fit.score(night), fit.score(night)]
+    os.environ[fit.FIRST_TRAINING] = "off"
+    said += [train.train(night), train.train(night)]
     predict.ALGORITHMS.update(kept)
     fit.score(night)
     dbt(project, data, "run", "--full-refresh", "--select", *OWN_MODELS[1:])
@@ -47,8 +51,14 @@ def rows(night: Night, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
+def test_the_first_night_trains_and_no_later_one(trained):
+    (first, second, said, _), _ = trained
+    assert said in first
+    assert "clusters: version 1" not in second and "scored by version 1" in second
+
+
 def test_training_twice_gives_the_same(trained):
-    (said, again), night = trained
+    (_, _, said, again), night = trained
     assert "scored" in said
     assert again == said
     assert len(rows(night, "from ml.cluster_centroids")) == 1
@@ -139,18 +149,21 @@ def planted(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_planted_leak_is_found():
     values, outcome = planted()
-    at = np.full(len(outcome), np.datetime64("2026-01-01"))
     names = ["a", "b", "c"]
-    predict.guard(values, names, outcome, at, at)
+    predict.guard(values, names, outcome)
     leaking = np.column_stack([values, outcome * 2 + values[:, 0] * 1e-3])
     with pytest.raises(predict.LeakFound, match="later_orders alone tells"):
-        predict.guard(leaking, [*names, "later_orders"], outcome, at, at)
+        predict.guard(leaking, [*names, "later_orders"], outcome)
     # Also where it is known of those only who did.
     known = np.column_stack([values, np.where(outcome > 0, 1.0, np.nan)])
     with pytest.raises(predict.LeakFound, match="refund alone tells"):
-        predict.guard(known, [*names, "refund"], outcome, at, at)
-    with pytest.raises(predict.LeakFound, match="only after its outcome began"):
-        predict.guard(values, names, outcome, at + np.timedelta64(1, "s"), at)
+        predict.guard(known, [*names, "refund"], outcome)
+    # One row that knows of an order of the day after.
+    later = np.column_stack(
+        [values, np.arange(len(outcome)) % 50 - (np.arange(len(outcome)) == 7) * 8]
+    )
+    with pytest.raises(predict.LeakFound, match="days_since_last_order is below 0"):
+        predict.guard(later, [*names, "days_since_last_order"], outcome)
 
 
 def test_the_split_is_by_time():

@@ -246,10 +246,7 @@ def _train_family(settings: Settings, connection: duckdb.DuckDBPyConnection, fam
     sides = (outcome[learned], outcome[held_back])
     if learned.sum() < FEWEST_ROWS or any(len(np.unique(side)) < 2 for side in sides):
         return f"{family}: too few people with a known outcome, nothing to learn"
-    starts = rows.at + np.timedelta64(0, "s")
-    predict.guard(
-        rows.values[learned], rows.names, outcome[learned], rows.at[learned], starts[learned]
-    )
+    predict.guard(rows.values[learned], rows.names, outcome[learned])
     values, told = rows.values[learned], outcome[learned]
     earlier, later = matrix.last_snapshot(rows.at[learned], days)
     splits = (
