@@ -67,16 +67,15 @@ def score(night: Night) -> str:
         if versions["clv_parameters"] is None:
             said.append(_fit_clv(connection))
         _score_clv(connection)
-        trained, learned = connection.execute(
-            "select (select count(*) from ml.segment_models),"
-            " (select count(*) from ml.attribute_importance)"
+        models, trainings = connection.execute(
+            "select (select count(*) from ml.segment_models), (select count(*) from ml.trainings)"
         ).fetchone()
-        if trained:
+        if models:
             # Imported where there is something to score: scikit-learn takes seconds.
             from apportion.segments_ml import train
 
             said.append(train.score(night.settings, connection))
-    if not trained and not learned and os.environ.get(FIRST_TRAINING) != "off":
+    if not trainings and os.environ.get(FIRST_TRAINING) != "off":
         # Clusters and predictions are there from the first night on, not from the first Sunday.
         from apportion.segments_ml import train
 

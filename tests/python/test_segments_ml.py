@@ -213,3 +213,16 @@ def test_an_attribute_that_says_the_same_is_redundant():
 
 def test_moments_have_no_zone():
     assert train._now().tzinfo is None and isinstance(train._now(), dt.datetime)
+
+
+# Last: it trains anew what the tests above read.
+def test_a_training_that_was_cut_off_is_done_again(trained):
+    _, night = trained
+    assert rows(night, "select count(*), max(trained_as_of) from ml.trainings") == [(1, AS_OF)]
+    with connect(night.settings.warehouse) as connection:
+        connection.execute("delete from ml.trainings")
+    os.environ[fit.FIRST_TRAINING] = "on"
+    said = fit.score(night)
+    os.environ[fit.FIRST_TRAINING] = "off"
+    assert "clusters: version 1" in said
+    assert rows(night, "select count(*) from ml.trainings") == [(1,)]

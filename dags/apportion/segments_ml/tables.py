@@ -32,6 +32,8 @@ TABLES = {
     " calibration_error double, importances varchar, attributes varchar[],"
     " medium_from double, high_from double, file_sha256 varchar, library_versions varchar,"
     " is_promoted boolean, remark varchar",
+    # Written last: a training that was cut off is none.
+    "trainings": "trained_as_of timestamp, trained_at timestamp",
     "segment_scores": "segment_family varchar, user_key varchar, segment varchar, score double,"
     " model_version bigint, valid_from timestamp",
 }

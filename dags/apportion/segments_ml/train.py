@@ -56,6 +56,7 @@ def train(night: Night) -> str:
         said += [_train_family(night.settings, connection, family) for family in PREDICTED]
         said.append(_write_lift(connection))
         said.append(score(night.settings, connection))
+        _replace(connection, "trainings", [{"trained_at": _now()}])
     return "; ".join(said)
 
 
