@@ -484,7 +484,7 @@ class _File:
                 [sha256, self.file_seq],
             )
             if written:
-                self._renumber_quarantine(written)
+                self._renumber_quarantine()
         for path in copies:
             rewriting.replace(written, path)
             self._told_of(path, sha256)
@@ -637,7 +637,10 @@ class _File:
         )
 
     def _write(self, path: Path, changes: Mapping[int, rewriting.Row | None]) -> Path:
-        """Write the file anew beside the warehouse, and see that it says what raw will say."""
+        """Write the file anew beside the warehouse, and see that it says what raw will say.
+
+        It is read for that: landed_rows and landed_rejects are the new file's afterwards.
+        """
         table = f"raw.{identifier(self.dataset.name)}"
         execute = self.connection.execute
         self._read(path)
@@ -680,9 +683,11 @@ class _File:
             f"apportion quarantine retry {self.path}",
         )
 
-    def _renumber_quarantine(self, written: Path) -> None:
-        """Keep the lines of the quarantine those of the file that is there now."""
-        self._read(written)
+    def _renumber_quarantine(self) -> None:
+        """Keep the lines of the quarantine those of the file that `_write` read last.
+
+        It is not read here: a reader tries, and a try that fails would end the transaction.
+        """
         execute = self.connection.execute
         kept = execute(
             "select batch_id, run_id, max(quarantined_at) from raw._quarantine where file_seq = ?"

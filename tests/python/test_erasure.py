@@ -374,6 +374,28 @@ def test_files_that_are_delivered_again_bring_nobody_back(world: Settings, prist
     assert again == files
 
 
+def test_an_erased_person_stands_in_a_csv_file_with_damaged_rows(world: Settings) -> None:
+    damaged = [
+        b"o5,2026-02-08T09:00:00Z,5,b\xffb",
+        b'o6,2026-02-08T09:00:00Z,6,"bob"x',
+        b"o7,a,b,c,d",
+    ]
+    good = [b"o4,2026-02-08T09:00:00Z,4,ann-0001", b"o8,2026-02-08T09:00:00Z,8,bob-0002"]
+    (world.landing / "orders" / "damaged.csv").write_bytes(
+        b"\n".join([b"order_id,ordered_at,revenue,user_id", good[0], *damaged, good[1], b""])
+    )
+    ask(world, [{"user_id": "ann-0001"}])
+    work(world, "n2")
+    left = [line for line in landed(world)["orders/damaged.csv"].splitlines() if line]
+    assert left[2:] == [*damaged, good[1]]
+    assert left[1].startswith(b"o4,") and b"ann" not in left[1]
+    assert rows(
+        world,
+        "select line, raw_text from raw._quarantine where path like '%damaged.csv' order by line",
+    ) == [(3, r"o5,2026-02-08T09:00:00Z,5,b\xffb"), (4, damaged[1].decode()), (5, "o7,a,b,c,d")]
+    assert traces(world, ANN_WORDS) == []
+
+
 def test_a_request_before_the_first_file(world: Settings) -> None:
     ask(world, [{"email": "carl@mail.example"}, {"user_id": "null"}], "early")
     work(world, "n2")
