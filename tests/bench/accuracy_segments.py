@@ -30,7 +30,7 @@ def main(path: Path) -> int:
         splits = RepeatedStratifiedKFold(n_splits=5, n_repeats=5, random_state=1)
         for learn, judge in splits.split(values, outcome):
             _, _, model = predict.search(values[learn], outcome[learn], predict.folds(len(learn)))
-            model.fit(values[learn], outcome[learn])
+            model = predict.fit(model, values[learn], outcome[learn])
             scores.append(roc_auc_score(outcome[judge], model.predict_proba(values[judge])[:, 1]))
         mean = float(np.mean(scores))
         print(f"{name}: ROC-AUC {mean:.4f} of {len(scores)} folds, wanted {wanted}", flush=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from typing import ClassVar
 
+import duckdb
 import numpy as np
 import pytest
 from segments_world import AS_OF, OWN_MODELS, build, copy_project, dbt, random_world
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import make_pipeline
 
 from apportion import fit
 from apportion.errors import ApportionError
@@ -103,6 +106,17 @@ def test_sql_finds_the_cluster_that_the_library_predicts(trained):
     ]
     assert not wrong
     assert len(set(label_of.values())) == len(names)
+
+
+@pytest.mark.parametrize("model", ["int_segments__labelled_moments", "int_segments__labelled_now"])
+def test_scores_and_versions_are_not_compared_with_every_moment(trained, model):
+    """DuckDB has a hash join, or compares one row of a version; else it looks at all pairs."""
+    _, night = trained
+    (path,) = night.settings.target.glob(f"compiled/**/{model}.sql")
+    # As JSON: drawn, a wide plan has shortened names.
+    ((_, plan),) = rows(night, f"explain (format json) {path.read_text()}")
+    assert plan.count("HASH_JOIN") >= len(train.PREDICTED)
+    assert "BLOCKWISE_NL_JOIN" not in plan
 
 
 def test_a_touch_reads_the_last_score_at_or_before_it(trained):
@@ -213,6 +227,99 @@ def test_an_attribute_that_says_the_same_is_redundant():
 
 def test_moments_have_no_zone():
     assert train._now().tzinfo is None and isinstance(train._now(), dt.datetime)
+
+
+class Oracle(ClassifierMixin, BaseEstimator):
+    """Knows the answer to every row that it has been shown, or says the same of all."""
+
+    answers: ClassVar[dict[bytes, float]] = {}
+
+    def __init__(self, knows: bool = True) -> None:
+        self.knows = knows
+
+    def fit(self, values, outcome):
+        self.classes_ = np.unique(outcome)
+        return self
+
+    def predict_proba(self, values):
+        told = np.array([self.answers.get(row.tobytes(), 0.5) * self.knows for row in values])
+        return np.column_stack([1 - told, told])
+
+
+@pytest.fixture
+def later(trained):
+    """The night of a week later."""
+    _, night = trained
+    move = "update ops.clock set as_of = as_of + interval 7 days * (?)"
+    with connect(night.settings.warehouse) as connection:
+        connection.execute(move, [1])
+    yield night
+    with connect(night.settings.warehouse) as connection:
+        connection.execute(move, [-1])
+        connection.execute("delete from ml.segment_models where trained_as_of > ?", [AS_OF])
+        connection.execute("delete from ml.segment_scores where valid_from > ?", [AS_OF])
+
+
+def test_a_challenger_is_promoted_only_if_better_on_what_was_held_back(later, monkeypatch):
+    family = "conversion_propensity"
+
+    def week(knows: bool) -> tuple:
+        challenger = make_pipeline(Oracle(knows))
+        monkeypatch.setattr(
+            predict, "search", lambda *_: ("oracle", {"knows": knows}, clone(challenger))
+        )
+        with connect(later.settings.warehouse) as connection:
+            past, outcome = matrix.snapshots(connection, "conversion")
+            told = zip(past.values, outcome, strict=True)
+            monkeypatch.setattr(Oracle, "answers", {row.tobytes(): yes for row, yes in told})
+            train._train_family(later.settings, connection, family)
+            said = train.score(later.settings, connection)
+            scored = said.split(f"{family}: ")[1].split(";")[0]
+            known = connection.execute(
+                "select version, is_promoted, champion_roc_auc, remark from ml.segment_models"
+                " where segment_family = ? order by version desc limit 1",
+                [family],
+            ).fetchone()
+        return (*known, scored)
+
+    version, is_promoted, champion, remark, scored = week(knows=False)
+    assert (version, is_promoted) == (2, False)
+    assert 0.5 < champion < 1 and "not better than the champion" in remark
+    assert "scored by version 1" in scored
+    # A second training as of the same moment takes the place of the first.
+    version, is_promoted, same_champion, remark, scored = week(knows=True)
+    assert (version, is_promoted, same_champion, remark) == (2, True, champion, None)
+    assert "scored by version 2" in scored
+
+
+def test_an_attribute_that_vanishes_is_told_and_nobody_is_scored_by_what_it_meant(
+    later, monkeypatch
+):
+    def without_the_last(connection):
+        people = everybody(connection)
+        return matrix.Matrix(people.keys, people.names[:-1], people.values[:, :-1], people.at)
+
+    everybody = matrix.now
+    monkeypatch.setattr(matrix, "now", without_the_last)
+    before = rows(later, "from ml.segment_scores order by all")
+    with connect(later.settings.warehouse) as connection:
+        said = train.score(later.settings, connection)
+    assert said.count("the attributes changed since version 1, not scored") == len(train.PREDICTED)
+    assert rows(later, "from ml.segment_scores order by all") == before
+
+
+def test_what_is_infinite_is_not_known():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema intermediate; create table intermediate.int_features__vectors as"
+            " select 'p' || number as user_key, 'now' as moment_type, null as moment_id,"
+            " timestamp '2026-01-01' as feature_at, known.*"
+            " from (values (0, 'infinity'::double, 1e0, 1e0), (1, 1e0, '-infinity'::double, 2e0),"
+            " (2, 2e0, 2e0, 3e0)) as known (number, a, b, c)"
+        )
+        values = matrix.now(connection).values
+    assert np.isnan(values).sum(axis=0).tolist() == [0, 1, 1, 0]
+    assert not np.isinf(values).any()
 
 
 # Last: it trains anew what the tests above read.

@@ -42,7 +42,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> list[Lift]:
     rows = connection.execute(
         f"""
         select
-            {", ".join(f"labelled.segment_{family}" for family in families)},
+            {", ".join(f"hash(segment_{family}) as segment_{family}" for family in families)},
             labelled.feature_at,
             exists (
                 select 1 from intermediate.int_conversions__valued as later
@@ -56,6 +56,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> list[Lift]:
         and labelled.feature_at + interval {matrix.CONVERSION_DAYS} days
         <= (select as_of from ops.clock)
         order by md5(labelled.user_key), labelled.feature_at
+        limit {matrix.SAMPLE_ROWS}
         """
     ).fetchnumpy()
     outcome = np.asarray(rows["is_converted"], np.float64)
@@ -71,10 +72,9 @@ def measure(connection: duckdb.DuckDBPyConnection) -> list[Lift]:
     )
     found = []
     for family in families:
-        labels = np.asarray(rows[f"segment_{family}"], dtype=object)
-        names, codes = np.unique(labels.astype(str), return_inverse=True)
-        seen = np.bincount(codes[learned], minlength=len(names))
-        converted = np.bincount(codes[learned], outcome[learned], minlength=len(names))
+        labels, codes = np.unique(np.asarray(rows[f"segment_{family}"]), return_inverse=True)
+        seen = np.bincount(codes[learned], minlength=len(labels))
+        converted = np.bincount(codes[learned], outcome[learned], minlength=len(labels))
         rates = (converted + PRIOR * rate) / (seen + PRIOR)
         told = _losses(rates[codes[held_back]], outcome[held_back])
         gains = without - told

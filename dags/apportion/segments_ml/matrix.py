@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import duckdb
 
 KEYS = ("user_key", "moment_type", "moment_id", "feature_at")
+# Rows of past months that are learned from and judged on: people, each with all their months.
+SAMPLE_ROWS = 400_000
 # Days ahead that an outcome looks.
 CONVERSION_DAYS = 28
 CHURN_DAYS = 56
@@ -53,7 +55,7 @@ def now(connection: duckdb.DuckDBPyConnection) -> Matrix:
 
 
 def snapshots(connection: duckdb.DuckDBPyConnection, outcome: str) -> tuple[Matrix, np.ndarray]:
-    """Everybody as of each month's first day of which the days of the outcome are over.
+    """People as of each month's first day of which the days of the outcome are over.
 
     Args:
         connection: of the warehouse.
@@ -78,6 +80,7 @@ def snapshots(connection: duckdb.DuckDBPyConnection, outcome: str) -> tuple[Matr
         "vectors.moment_type = 'snapshot' and vectors.feature_at + interval"
         f" {days} days <= (select as_of from ops.clock)",
         column,
+        f" limit {SAMPLE_ROWS}",
     )
 
 
@@ -99,11 +102,11 @@ def last_snapshot(at: np.ndarray, days: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(
-    connection: duckdb.DuckDBPyConnection, condition: str, column: str
+    connection: duckdb.DuckDBPyConnection, condition: str, column: str, limit: str = ""
 ) -> tuple[Matrix, np.ndarray]:
     rows = connection.execute(
         f"select vectors.*{column} from intermediate.int_features__vectors as vectors"
-        f" where {condition} order by md5(vectors.user_key), vectors.feature_at"
+        f" where {condition} order by md5(vectors.user_key), vectors.feature_at{limit}"
     ).fetchnumpy()
     names = [name for name in rows if name not in (*KEYS, "outcome")]
     values = np.column_stack(

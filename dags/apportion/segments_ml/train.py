@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from apportion import warehouse
 from apportion.errors import ApportionError
@@ -258,7 +259,7 @@ def _train_family(settings: Settings, connection: duckdb.DuckDBPyConnection, fam
     algorithm, chosen, model = predict.search(values, told, splits)
     # The rows are in the order of the people's hashes: the first are a sample.
     few = slice(0, predict.LEARN_ROWS)
-    model = model.fit(values[few], told[few])
+    model = predict.fit(model, values[few], told[few])
     probabilities = model.predict_proba(values[few])[:, 1]
     medium, high = (float(q) for q in np.quantile(probabilities, [MEDIUM_SHARE, HIGH_SHARE]))
     plain = predict.baseline(values, rows.names, told)
@@ -336,7 +337,7 @@ def _champion_auc(
     if row is None or row[1] != held_back.names:
         return None
     model = _load(_path(settings, family, row[0]), row[2])
-    return predict.judge(model, None, held_back.values, held_back.names, outcome, 0.5).roc_auc
+    return float(roc_auc_score(outcome, model.predict_proba(held_back.values)[:, 1]))
 
 
 def _write_lift(connection: duckdb.DuckDBPyConnection) -> str:

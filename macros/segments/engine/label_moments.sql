@@ -16,12 +16,16 @@ with features as (
 
 {%- for family in versioned %}
 
--- A moment uses the version that was valid at its time; before the first version, the first one.
+-- A moment uses the version that was valid at its time; before the first version, the first one. Nothing but comparisons with its
+-- begin and end in the join: any other condition is evaluated for every pair of rows.
 {{ family }}_versions as (
     select
         *,
-        row_number() over (order by valid_from, version) = 1 as is_first_version,
-        lead(valid_from) over (order by valid_from, version) as valid_to
+        case
+            when row_number() over (order by valid_from, version) > 1 then valid_from
+            else timestamp '0001-01-01'
+        end as begins_at,
+        coalesce(lead(valid_from) over (order by valid_from, version), timestamp '9999-12-31') as ends_at
     from {{ segment_family_part('versions', family) }}
 ),
 {%- endfor %}
@@ -34,7 +38,7 @@ with features as (
         user_key,
         segment,
         valid_from,
-        lead(valid_from) over (partition by user_key order by valid_from) as valid_to
+        coalesce(lead(valid_from) over (partition by user_key order by valid_from), timestamp '9999-12-31') as ends_at
     from {{ segment_family_part('scores', family) }}
     where segment_family = '{{ family }}'
 ),
@@ -67,15 +71,15 @@ final as (
     {%- for family in versioned %}
 left join {{ family }}_versions as {{ family }}
     on
-        ({{ family }}.is_first_version or features.feature_at >= {{ family }}.valid_from)
-        and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
+        features.feature_at >= {{ family }}.begins_at
+        and features.feature_at < {{ family }}.ends_at
     {%- endfor %}
     {%- for family in scored %}
 left join {{ family }}_scores as {{ family }}
     on
         features.user_key = {{ family }}.user_key
         and features.feature_at >= {{ family }}.valid_from
-        and ({{ family }}.valid_to is null or features.feature_at < {{ family }}.valid_to)
+        and features.feature_at < {{ family }}.ends_at
     {%- endfor %}
 )
 

@@ -20,9 +20,15 @@
     {{ return(adapter.dispatch('nearest_center')(point, centers)) }}
 {%- endmacro %}
 
+{#- The point and the distances are given names as lists of one: what a lambda refers to is computed for each of its elements. -#}
 {% macro default__nearest_center(point, centers) -%}
-    {%- set distances = 'list_transform(' ~ centers ~ ', lambda center: list_distance(center, ' ~ point ~ '))' -%}
-    list_position({{ distances }}, list_min({{ distances }}))
+    list_transform(
+        [{{ point }}],
+        lambda point: list_transform(
+            [list_transform({{ centers }}, lambda center: list_distance(center, point))],
+            lambda distances: list_position(distances, list_min(distances))
+        )[1]
+    )[1]
 {%- endmacro %}
 
 

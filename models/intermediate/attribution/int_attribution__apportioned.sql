@@ -40,8 +40,11 @@ versions as (
     select
         version,
         valid_from,
-        lag(valid_from) over (order by valid_from) is null as is_first,
-        lead(valid_from) over (order by valid_from) as valid_until
+        case
+            when lag(valid_from) over (order by valid_from) is null then timestamp '0001-01-01'
+            else valid_from
+        end as begins_at,
+        coalesce(lead(valid_from) over (order by valid_from), timestamp '9999-12-31') as ends_at
     from fitted_versions
 ),
 
@@ -127,11 +130,8 @@ conversions as (
     left join weight_sets
         on
             valued.conversion_type = weight_sets.conversion_type
-            and (valued.converted_at >= weight_sets.valid_from or weight_sets.is_first)
-            and (
-                valued.converted_at < weight_sets.valid_until
-                or weight_sets.valid_until is null
-            )
+            and valued.converted_at >= weight_sets.begins_at
+            and valued.converted_at < weight_sets.ends_at
     where {{ only_affected('conversion_id', 'int_attribution__affected_credits', 'conversion_id') }}
 ),
 

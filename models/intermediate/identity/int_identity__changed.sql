@@ -151,7 +151,6 @@ final as (
     left join ranked_links
         on
             with_kinds.old_user_key = ranked_links.old_user_key
-            and not with_kinds.is_part
             and ranked_links.link_rank = 1
 )
 
