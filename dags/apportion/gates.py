@@ -15,17 +15,18 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from apportion import alerts, logs, suites, warehouse
+from apportion import alerts, data_docs, logs, suites, warehouse
 from apportion.errors import ApportionError, GateFailed
 from apportion.night import Night
 from apportion.suites import Expectation, Suite
 
 if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.datasource.fluent import SQLDatasource
 
 JUDGED_BATCHES = """
@@ -90,7 +91,7 @@ def gate(night: Night, stage: str) -> str:
     stage_suites = suites.load(stage, suites.variables(night.settings))
     with warehouse.connect(night.settings.warehouse, read_only=True) as connection:
         batches = _batches_to_judge(connection, night.run_id) if stage == "raw" else []
-        verdicts = judge(connection, stage_suites)
+        verdicts, pages = judge(connection, stage_suites)
     failed = [verdict for verdict in verdicts if not verdict.success]
     critical = [verdict for verdict in failed if verdict.severity == "critical"]
     held: dict[str, list[str]] = {}
@@ -98,7 +99,8 @@ def gate(night: Night, stage: str) -> str:
         for batch_id in verdict.batch_ids:
             held.setdefault(batch_id, []).append(verdict.check)
     with warehouse.connect(night.settings.warehouse) as connection:
-        _record(connection, night.run_id, stage, verdicts, [batch[0] for batch in batches], held)
+        judged = [batch[0] for batch in batches]
+        _record(connection, night.run_id, stage, verdicts, pages, judged, held)
     logs.LOGGER.info(
         logs.line(
             stage=stage,
@@ -117,14 +119,23 @@ def gate(night: Night, stage: str) -> str:
     return said
 
 
-def judge(connection: duckdb.DuckDBPyConnection, stage_suites: Sequence[Suite]) -> list[Verdict]:
-    """Judge suites on an open warehouse; what cannot be judged fails."""
-    verdicts = []
+def judge(
+    connection: duckdb.DuckDBPyConnection, stage_suites: Sequence[Suite]
+) -> tuple[list[Verdict], list[data_docs.Page]]:
+    """Judge suites on an open warehouse; what cannot be judged fails.
+
+    Returns:
+        The verdicts, and the page of each suite that could be judged.
+    """
+    verdicts, pages = [], []
     with _datasource(connection) as datasource:
         for suite in stage_suites:
             started = time.monotonic()
             try:
-                verdicts += _judge_suite(connection, datasource, suite)
+                outcome = _outcome(connection, datasource, suite)
+                judged = _verdicts(connection, suite, outcome)
+                pages.append(data_docs.page(suite, outcome, judged))
+                verdicts += judged
             except Exception as error:
                 logs.LOGGER.warning(
                     logs.line(stage=suite.stage, suite=suite.name, judged=False), exc_info=True
@@ -140,7 +151,7 @@ def judge(connection: duckdb.DuckDBPyConnection, stage_suites: Sequence[Suite]) 
                     seconds=f"{time.monotonic() - started:.3f}",
                 )
             )
-    return verdicts
+    return verdicts, pages
 
 
 @contextmanager
@@ -166,18 +177,24 @@ def _datasource(connection: duckdb.DuckDBPyConnection) -> Iterator[SQLDatasource
             datasource.get_engine().dispose()
 
 
-def _judge_suite(
+def _asset(suite: Suite) -> str:
+    """The view or temporary table that a suite judges."""
+    return f"suite_{suite.name}"
+
+
+def _outcome(
     connection: duckdb.DuckDBPyConnection, datasource: SQLDatasource, suite: Suite
-) -> list[Verdict]:
+) -> ExpectationSuiteValidationResult:
     import great_expectations
 
-    asset_name = f"suite_{suite.name}"
+    asset_name = _asset(suite)
     rows = _prepare(connection, suite, asset_name)
     result_format: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0}
     if suite.key:
         result_format = {
             "result_format": "COMPLETE",
             "unexpected_index_column_names": list(suite.key),
+            "return_unexpected_index_query": False,
             "partial_unexpected_count": max(rows, 1),
         }
     batch = (
@@ -185,7 +202,7 @@ def _judge_suite(
         .add_batch_definition_whole_table("whole")
         .get_batch()
     )
-    outcome = batch.validate(
+    return batch.validate(
         great_expectations.ExpectationSuite(
             name=suite.name,
             expectations=[
@@ -201,9 +218,16 @@ def _judge_suite(
         ),
         result_format=result_format,
     )
+
+
+def _verdicts(
+    connection: duckdb.DuckDBPyConnection,
+    suite: Suite,
+    outcome: ExpectationSuiteValidationResult,
+) -> list[Verdict]:
     results = {result.expectation_config.meta["check"]: result for result in outcome.results}
     return [
-        _verdict(connection, suite, asset_name, expectation, results.get(expectation.check))
+        _verdict(connection, suite, _asset(suite), expectation, results.get(expectation.check))
         for expectation in suite.expectations
     ]
 
@@ -367,10 +391,11 @@ def _record(
     run_id: str,
     stage: str,
     verdicts: Sequence[Verdict],
+    pages: Sequence[data_docs.Page],
     judged: Sequence[str],
     held: Mapping[str, Sequence[str]],
 ) -> None:
-    """Write verdicts and the status of the judged batches, together or not at all."""
+    """Write verdicts, pages and the status of the judged batches, together or not at all."""
     at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     connection.begin()
     connection.execute(
@@ -393,6 +418,13 @@ def _record(
             for verdict in verdicts
         ],
     )
+    # Pages are of the last run only.
+    connection.execute("delete from ops.data_docs where run_id <> ? or stage = ?", [run_id, stage])
+    for page in pages:
+        connection.execute(
+            "insert into ops.data_docs values (?, ?, ?, ?, ?, ?, ?)",
+            [run_id, stage, *astuple(page)],
+        )
     for batch_id in judged:
         checks = held.get(batch_id)
         connection.execute(

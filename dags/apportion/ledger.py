@@ -67,6 +67,11 @@ create table if not exists ops.quality_results (
     run_id varchar, stage varchar, "check" varchar, severity varchar, success boolean,
     observed varchar, reason varchar, "at" timestamp
 );
+-- One row per suite that the gates of the last run judged; page is HTML.
+create table if not exists ops.data_docs (
+    run_id varchar not null, stage varchar not null, suite varchar not null,
+    judged varchar not null, checks bigint not null, failed bigint not null, page varchar not null
+);
 create table if not exists ops.source_freshness (
     run_id varchar, dataset varchar, last_row_at timestamp, last_loaded_at timestamp,
     rows bigint, status varchar, "at" timestamp

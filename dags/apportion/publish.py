@@ -24,6 +24,7 @@ import duckdb
 
 from apportion import (
     __version__,
+    data_docs,
     last_good,
     logs,
     model_docs,
@@ -73,6 +74,7 @@ def publish(night: Night) -> str:
             manifest = _write_manifest(night, partial, tables)
             report.build(partial, manifest)
             model_docs.build(settings, partial)
+            data_docs.build(settings, night.run_id, partial)
             semantic_layer.build(settings, partial)
             _verify(settings, partial, tables)
             _seal(partial)

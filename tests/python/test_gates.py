@@ -533,7 +533,7 @@ def verdicts(settings: Settings, stage: str) -> list[gates.Verdict]:
     with warehouse.connect(settings.warehouse, read_only=True) as connection:
         if stage == "raw":
             gates._batches_to_judge(connection, RUN_ID)
-        return gates.judge(connection, suites.load(stage, suites.variables(settings)))
+        return gates.judge(connection, suites.load(stage, suites.variables(settings)))[0]
 
 
 def recorded(settings: Settings, query: str) -> list[tuple]:
@@ -768,7 +768,7 @@ def test_a_query_is_judged_by_its_rows_and_a_null_is_no_answer(
         ],
     }
     with warehouse.connect(":memory:") as connection:
-        (verdict,) = gates.judge(connection, [suite(tmp_path, content)])
+        (verdict,), _ = gates.judge(connection, [suite(tmp_path, content)])
     assert verdict.success is success, verdict
 
 
@@ -805,7 +805,7 @@ def test_expectations_on_a_table_work_on_duckdb(tmp_path: Path, given: dict, suc
             "create schema marts; create table marts.things as select i as id, i % 3 as part, "
             "case when i > 0 then 'x' end as name, null::bigint as empty from range(1000) as n (i)"
         )
-        (verdict,) = gates.judge(
+        (verdict,), _ = gates.judge(
             connection, [suite(tmp_path, {"table": "marts.things", "expectations": [given]})]
         )
     assert verdict.success is success, verdict
@@ -820,10 +820,11 @@ def test_no_value_of_a_row_is_recorded(tmp_path: Path) -> None:
         connection.execute(
             "create schema marts; create table marts.people as select 'jane@example.org' as email"
         )
-        (verdict,) = gates.judge(
+        (verdict,), (page,) = gates.judge(
             connection, [suite(tmp_path, {"table": "marts.people", "expectations": [given]})]
         )
     assert verdict.observed == "1 of 1 rows unexpected"
+    assert verdict.observed in page.html and "jane" not in page.html
 
 
 def test_the_warehouse_is_free_after_a_gate(small: Settings) -> None:

@@ -154,7 +154,7 @@ def test_the_file_is_in_a_storage_version_that_older_clients_open(small: Setting
 def test_a_version_is_read_only(small: Settings) -> None:
     publish.publish(Night(small, RUN_ID))
     files = [path for path in small.published.resolve().rglob("*") if path.is_file()]
-    assert len(files) == 15
+    assert len(files) == 16
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
 
 

@@ -132,7 +132,9 @@ def test_the_night_publishes_a_small_page_that_asks_nobody(published: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == [report.INDEX, report.PLOTLY]
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 6e6
     page = (folder / report.INDEX).read_text()
-    assert re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", page) == [report.PLOTLY]
+    asked = re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", page)
+    assert sorted(asked) == ["../data_docs/index.html", report.PLOTLY]
+    assert (published / "data_docs" / "index.html").is_file()
     assert "connect-src" not in page and "default-src 'none'" in page
 
 

@@ -135,7 +135,7 @@ def test_a_wrong_setting_is_wrong_usage_and_deletes_nothing(shop: Settings, text
 
 
 def test_nights_with_retention_leave_what_a_full_refresh_leaves(tmp_path: Path) -> None:
-    settings, later = faults.two_nights(tmp_path)
+    settings, (later,) = faults.simulated(tmp_path, "19")
     build(settings, 17)
     shutil.copytree(later, settings.landing, dirs_exist_ok=True)
     keep(settings, "retention_days: {events: 15, orders: 15}\nretention_step_days: 5\n")
