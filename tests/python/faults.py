@@ -3,7 +3,7 @@
 A fault point is an instant before or after a commit to a DuckDB file, an fsync, a rename or the
 setting of a link. A recording run names them all; a run with `kill_at` dies at one of them by
 SIGKILL, in a process of its own. What "if not exists" makes is there on the second night, and is
-no point. `make faults` runs this file: real nights, killed at random.
+no point. `make faults` runs this file: nights whose steps are killed after a random time.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ from apportion.settings import Settings
 from apportion.warehouse import connect, identifier
 
 KILLED = -signal.SIGKILL
-# The simulated shop: about 2,000 events, of which the last two days land for the second night.
+# The simulated shop: about 2,000 events of 20 days.
 USERS, DAYS, SEED = 75, 20, 5
-LAST_DAYS = ("2026-01-19", "2026-01-20")
 
 _FILE_CALLS = ("fsync", "rename", "replace", "symlink")
 _WRITES = re.compile(
@@ -50,7 +49,11 @@ _OF_THE_RUN = {
     *("fitted_at", "trained_at", "decided_at", "modified_ns", "seconds", "days_overdue"),
     *("run_id", "batch_id", "_batch_id", "content_key", "digest"),
 }
-_OF_THE_RUN_IN = {"_files": {"first_seen_at"}, "_batches": {"created_at"}}
+_OF_THE_RUN_IN = {
+    "_files": {"first_seen_at"},
+    # It shows the last digits of sums.
+    "data_docs": {"page"},
+}
 # Told of a run, one row per attempt; batches are told by run too.
 _NOT_COMPARED = {"run_log", "quality_results", "source_freshness", "privacy_audit_log"}
 _NOT_COMPARED |= {"built_stages", "built_clock", "_batches", "load_accounting", "load_timeliness"}
@@ -147,8 +150,9 @@ def play(
     begun: dt.datetime,
     steps: Sequence[str],
     kill_at: int | None = None,
+    kill_after: float | None = None,
     largest_file: int | None = None,
-) -> list[str]:
+) -> list[str] | None:
     """Run steps of one night as Airflow's tasks do, in a process of its own.
 
     Args:
@@ -156,10 +160,11 @@ def play(
         begun: when the run began, which names it: a task that is run again has the same.
         steps: their names.
         kill_at: number of the point at which it dies.
+        kill_after: seconds after which it dies, wherever it is.
         largest_file: bytes beyond which no file can grow, as on a disk that is full.
 
     Returns:
-        The points passed; empty where it died.
+        The points passed; None where it died.
 
     Raises:
         RuntimeError: a step failed.
@@ -170,13 +175,15 @@ def play(
     process = context.Process(target=_play, args=arguments)
     process.start()
     sender.close()
+    if kill_after is not None and not receiver.poll(kill_after):
+        process.kill()
     try:
         said = receiver.recv()
     except EOFError:
         said = None
     process.join()
-    if process.exitcode == KILLED and kill_at is not None:
-        return []
+    if process.exitcode == KILLED and (kill_at, kill_after) != (None, None):
+        return None
     if not isinstance(said, list):
         raise RuntimeError(f"{steps} ended with {process.exitcode}: {said}")
     return said
@@ -286,27 +293,38 @@ def copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True)
 
 
-def two_nights(folder: Path) -> tuple[Settings, Path]:
-    """Simulate the shop; its last two days lie aside, to land for the second night.
+def simulated(folder: Path, *last_days: str) -> tuple[Settings, list[Path]]:
+    """Simulate the shop; its last days lie aside, to land for later nights.
+
+    Args:
+        folder: where to.
+        *last_days: of a later night each, the day of January 2026 from which its files are.
 
     Returns:
-        The installation, and the folder of what lands later.
+        The installation, and the folder of what lands for each later night.
     """
     settings = Settings(folder / "data", folder / "landing")
-    later = folder / "later"
     simulate.simulate(settings.landing, users=USERS, days=DAYS, seed=SEED)
-    for path in sorted(settings.landing.rglob("*")):
-        if path.is_file() and path.name.startswith(LAST_DAYS):
-            target = later / path.relative_to(settings.landing)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
-    return settings, later
+    laters = [folder / f"from {day}" for day in last_days]
+    for path in sorted(settings.landing.rglob("*.*")):
+        for day, later in reversed([*zip(last_days, laters, strict=True)]):
+            if f"2026-01-{day}" <= path.name < "2026-02":
+                target = later / path.relative_to(settings.landing)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+                break
+    return settings, laters
 
 
 def main() -> None:
-    """Kill real nights at random instants, as often as asked, and compare in the end."""
+    """Kill the steps of four nights after random times, and compare what each night leaves.
+
+    An instant is drawn from a whole undisturbed night, so that a step is killed as often as it is
+    long, and begins the next time with what the kill left. One kill in ten is of `apportion run`,
+    the process of an operator, from its very start.
+    """
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--count", type=int, default=200, help="runs to kill")
+    parser.add_argument("--count", type=int, default=200, help="processes to kill")
     parser.add_argument("--seed", type=int, default=1, help="of the instants")
     parser.add_argument("--folder", type=Path, default=Path("data/faults"))
     options = parser.parse_args()
@@ -315,54 +333,76 @@ def main() -> None:
     folder.mkdir(parents=True)
     # People are named after salted hashes: two installations agree where they share the salt.
     os.environ["APPORTION_PII_SALT"] = "faults"
-    settings, later = two_nights(folder)
+    preload()
+    settings, laters = simulated(folder, "17", "18", "19")
     undisturbed = Settings(folder / "undisturbed", settings.landing)
-    began = time.monotonic()
-    _night(undisturbed)
-    whole = time.monotonic() - began
     dice = random.Random(options.seed)
-    seen: dict[str, int] = {}
-    for attempt in range(options.count):
-        if attempt == options.count // 2:
-            # The first night is done once, and compared; then the last days land.
-            _night(settings)
-            _compare(settings, undisturbed)
+    killed: dict[str, int] = {}
+    began = time.monotonic()
+    for number, later in enumerate([None, *laters], 1):
+        if later:
             shutil.copytree(later, settings.landing, dirs_exist_ok=True)
-            _night(undisturbed)
-        step = _killed_night(settings, dice.uniform(0, whole)) or "nothing: it had ended"
-        seen[step] = seen.get(step, 0) + 1
-        print(f"{attempt + 1:>4}/{options.count} killed in {step}", flush=True)
-    _night(settings)
-    _compare(settings, undisturbed)
-    print(f"{options.count} nights, killed in {seen}; 0 differences")
+        at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        seconds = {}
+        for step in STEPS:
+            started = time.monotonic()
+            play(undisturbed, at, [step.name])
+            seconds[step.name] = time.monotonic() - started
+        share = options.count * number // 4 - options.count * (number - 1) // 4
+        runs = share // 10
+        for _ in range(runs):
+            _kill_run(settings, dice.uniform(0, sum(seconds.values())), killed)
+        instants = sorted(dice.uniform(0, sum(seconds.values())) for _ in range(share - runs))
+        at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        begins = 0.0
+        for name, length in seconds.items():
+            for instant in instants:
+                if begins <= instant < begins + length:
+                    _kill_step(settings, at, name, instant - begins, killed)
+            begins += length
+            play(settings, at, [name])
+        _compare(settings, undisturbed)
+        minutes = (time.monotonic() - began) / 60
+        done = sum(killed.values())
+        print(
+            f"night {number} of 4: equal after {done} kills, {minutes:.0f} min; "
+            f"about {minutes * (4 - number) / number:.0f} min to go",
+            flush=True,
+        )
+    print(f"killed: {killed}; 0 differences")
 
 
-def _command(settings: Settings) -> list[str]:
-    options = ["--landing", str(settings.landing), "--data", str(settings.data)]
-    return [sys.executable, "-m", "apportion.cli", "run", *options]
+def _kill_step(
+    settings: Settings, at: dt.datetime, name: str, seconds: float, killed: dict[str, int]
+) -> None:
+    """Kill a step after a time; after ever less, where it ends before it."""
+    while play(settings, at, [name], kill_after=seconds) is not None:
+        seconds /= 2
+    _look(settings)
+    killed[name] = killed.get(name, 0) + 1
 
 
-def _night(settings: Settings) -> None:
-    subprocess.run(_command(settings), check=True, stdout=subprocess.DEVNULL)
-
-
-def _killed_night(settings: Settings, seconds: float) -> str | None:
-    """Start a night and kill it; gives the step that it was in, None where it had ended."""
-    process = subprocess.Popen(
-        _command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def _kill_run(settings: Settings, seconds: float, killed: dict[str, int]) -> None:
+    """Kill `apportion run` after a time; after ever less, where it ends before it."""
+    command = [sys.executable, "-m", "apportion.cli", "run"]
+    command += ["--landing", str(settings.landing), "--data", str(settings.data)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        status = process.wait(seconds)
+        _, said = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
-        assert lock.holder(settings) is None, "the dead hold the lock"
-        published_whole(settings)
-        logs = sorted(settings.logs.glob("*Z.log"))
-        started = re.findall(r"event=started step=(\w+)", logs[-1].read_text()) if logs else []
-        return started[-1] if started else "start-up"
-    assert status == 0, f"a night after a kill ended with status {status}"
-    return None
+        process.communicate()
+        _look(settings)
+        killed["run"] = killed.get("run", 0) + 1
+    else:
+        assert process.returncode == 0, said.decode()
+        _kill_run(settings, seconds / 2, killed)
+
+
+def _look(settings: Settings) -> None:
+    """The dead hold no lock, and what people read is whole."""
+    assert lock.holder(settings) is None, "the dead hold the lock"
+    published_whole(settings)
 
 
 def _compare(settings: Settings, undisturbed: Settings) -> None:
@@ -372,7 +412,6 @@ def _compare(settings: Settings, undisturbed: Settings) -> None:
         content(undisturbed.warehouse, schemas, without=NAMED_BY_NIGHTS + RATIOS_OF_FITS),
     )
     assert not found, "\n".join(found)
-    print(f"{dt.datetime.now():%H:%M:%S} equal to the undisturbed night", flush=True)
 
 
 # Speaks of identifiers by numbers, which depend on the nights that they were given in, or of what
