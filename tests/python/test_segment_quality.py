@@ -93,6 +93,19 @@ def test_by_hand(sql: str) -> None:
     }
 
 
+def test_a_family_that_began_this_week_has_not_jumped(sql: str) -> None:
+    none = "unclassified"
+    found = quality(
+        sql,
+        {
+            "began": moves((4, none, "a"), (2, none, "b"), (2, none, none)),
+            "grew": moves((4, none, "a"), (1, "a", "a"), (3, "b", "b")),
+        },
+    )
+    assert found["began"] == (None, None)
+    assert None not in found["grew"]
+
+
 def test_as_scikit_learn_has_it(sql: str) -> None:
     chance = random.Random(3)
     families = {}

@@ -49,6 +49,7 @@ sizes as (
     group by week_number, ended_at, segment_family, segment
 ),
 
+-- A week after one in which nobody had a label has nothing to compare: the family began there.
 totals as (
     select
         later.week_number,
@@ -61,6 +62,7 @@ totals as (
             later.segment_family = earlier.segment_family
             and later.week_number = earlier.week_number - 1
     group by later.week_number, later.segment_family
+    having count(case when earlier.segment <> 'unclassified' then 1 end) > 0
 ),
 
 -- The shares of the segments in two weeks; half a person where a segment is empty.
@@ -154,6 +156,10 @@ adjusted_rand as (
             1e0
         ) as ari
     from both_pairs
+    inner join totals
+        on
+            both_pairs.week_number = totals.week_number
+            and both_pairs.segment_family = totals.segment_family
     inner join later_pairs
         on
             both_pairs.week_number = later_pairs.week_number
