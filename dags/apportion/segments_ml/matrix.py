@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import duckdb
 
 KEYS = ("user_key", "moment_type", "moment_id", "feature_at")
-# Rows of past months that are learned from and judged on: people, each with all their months.
+# Rows of past months that are learned from and judged on, at most: person after person.
 SAMPLE_ROWS = 400_000
 # Days ahead that an outcome looks.
 CONVERSION_DAYS = 28

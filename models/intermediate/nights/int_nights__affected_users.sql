@@ -29,8 +29,20 @@ changed_combinations as (
         on observed.file_seq = changed_files.file_seq
 ),
 
-people_of_changed_files as (
-    {{ identified('changed_combinations', identifier_types()) }}
+-- Not only the strongest identifier of a row: on a device that many share, a click names somebody
+-- of its own, who is not the one that the row is told of.
+people_of_changed_identifiers as (
+    {%- for type in identifier_types() %}
+    select
+        identifiers.user_key,
+        changed_combinations.from_at
+    from identifiers
+    inner join changed_combinations
+        on
+            identifiers.identifier_type = '{{ type }}'
+            and identifiers.identifier_value = changed_combinations.{{ type }}
+    {% if not loop.last %}union{% endif %}
+    {%- endfor %}
 ),
 
 -- So do the traits of identify calls.
@@ -59,22 +71,6 @@ changed_undated_attributes as (
 
 people_of_changed_undated_attributes as (
     {{ identified('changed_undated_attributes', ['user_id', 'email']) }}
-),
-
--- Whoever any identifier of such a row names: on a device that many share, a click names somebody
--- of its own, who is not the one that the row is told of.
-people_of_changed_identifiers as (
-    {%- for type in identifier_types() %}
-    select
-        identifiers.user_key,
-        changed_combinations.from_at
-    from identifiers
-    inner join changed_combinations
-        on
-            identifiers.identifier_type = '{{ type }}'
-            and identifiers.identifier_value = changed_combinations.{{ type }}
-    {% if not loop.last %}union{% endif %}
-    {%- endfor %}
 ),
 
 -- Whoever had a device, at some time, that is in such a file.
@@ -304,7 +300,7 @@ affected as (
     from identifiers
     where exists (select 1 from changed_types)
     {%- set parts = [
-        'people_of_changed_files', 'people_of_changed_identifiers', 'people_of_changed_traits',
+        'people_of_changed_identifiers', 'people_of_changed_traits',
         'people_of_changed_undated_attributes', 'people_at_shared_devices',
         'people_of_changed_orders', 'people_of_changed_offline', 'people_of_changed_events',
         'people_of_changed_event_conversions',
