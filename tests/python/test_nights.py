@@ -218,6 +218,15 @@ def population(name: str, dice: random.Random) -> list[tuple[str, dict]]:
     rows += [("campaigns", campaign) for campaign in campaigns]
     rows.append(("campaigns", campaigns[0] | {"tactic": "dynamic_content"}))
     rows += adapter_rows(name, people, moment, dice)
+    for number in range(6):
+        # A device that two share: what it shows of nobody, such as a click, is of neither.
+        event = {"event_id": f"{name}-k{number}", "occurred_at": moment()}
+        event |= {"anonymous_id": f"{name}-kiosk"}
+        if number % 2:
+            event |= {"event_name": "page_viewed", "click_id": f"{name}-click-{number}"}
+        else:
+            event |= {"event_name": "login", "user_id": people[number % 4]["user_id"]}
+        rows.append(("events", event))
     return rows
 
 
