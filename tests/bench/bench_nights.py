@@ -1,8 +1,9 @@
 """What one more day costs against a full refresh of the same raw, in CPU time of the dbt models.
 
 A simulated shop lands all but its last day and is built; the last day lands and is built as one
-night; then everything is built anew. Data tests are left out: they are the same for both. So are
-gates, which are told as a share of all that a night does but these tests and publishing.
+night; then everything is built anew. Data tests and publishing are left out: they are the same for
+both. Gates are told as a share of all that a night does; --whole tells it of the one day with its
+tests and publishing, and then dbt's share of the day holds the tests too.
 
     python tests/bench/bench_nights.py --users 2400 --days 365
 """
@@ -11,28 +12,26 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import functools
 import json
 import os
-import resource
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from apportion import fit, gates, load, simulate, transform
-from apportion.night import Night
+from apportion import simulate, transform
+from apportion.night import STEPS, Night
 from apportion.settings import Settings
 from apportion.warehouse import connect
 
-STAGES = ("staging", "intermediate", "marts")
 # In the past whatever the length, and like most days: where a month begins, all are looked at.
 LAST_DAY = dt.date(2026, 5, 20)
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and its threads so far, in seconds."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    """CPU time of this process, its threads and those it waited for so far, in seconds."""
+    return sum(os.times()[:4])
 
 
 def timed(name: str, step: Callable[[], object]) -> float:
@@ -63,22 +62,23 @@ def slowest(settings: Settings, count: int) -> str:
     )
 
 
-def night(settings: Settings, name: str, date: dt.date, *, full_refresh: bool, top: int) -> float:
-    """Load and build; returns the CPU time of the dbt models in seconds."""
+def night(
+    settings: Settings, name: str, date: dt.date, *, full_refresh: bool, whole: bool, top: int
+) -> float:
+    """One night, whole or without data tests and publishing; returns the CPU time of dbt, in s."""
+    transform.invoke = _invoke if whole else without_tests
     this = Night(settings, date=date, full_refresh=full_refresh)
-    other = timed(f"{name}: load", lambda: load.load(this))
-    judging = timed(f"{name}: gate raw", lambda: gates.gate(this, "raw"))
-    spent = 0.0
-    for stage in STAGES:
-        if stage == "marts":
-            other += timed(f"{name}: score", lambda: fit.score(this))
-        spent += timed(f"{name}: {stage}", lambda stage=stage: transform.build(this, stage))
-        if top:
+    spent = dict.fromkeys(("gate", "build", "other"), 0.0)
+    for step in STEPS if whole else STEPS[:-1]:
+        kind = step.name.split("_")[0]
+        spent[kind if kind in spent else "other"] += timed(
+            f"{name}: {step.name}", functools.partial(step.run, this)
+        )
+        if top and kind == "build":
             print("   ", slowest(settings, top))
-        judging += timed(f"{name}: gate {stage}", lambda stage=stage: gates.gate(this, stage))
-    share = judging / (spent + other + judging)
-    print(f"{name}: {spent:.1f} s CPU of dbt; gates {judging:.1f} s, {share:.1%}", flush=True)
-    return spent
+    share = spent["gate"] / sum(spent.values())
+    print(f"{name}: {spent['build']:.1f} s CPU of dbt; gates {spent['gate']:.1f} s, {share:.1%}")
+    return spent["build"]
 
 
 def main() -> None:
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=0, help="slowest models to name per stage")
     parser.add_argument("--work", type=Path, help="folder to work in, kept; else a temporary one")
     parser.add_argument("--no-full", action="store_true", help="leave the full refresh out")
+    parser.add_argument("--whole", action="store_true", help="test and publish the one day too")
     chosen = parser.parse_args()
     work = chosen.work or Path(tempfile.mkdtemp())
     first_day = LAST_DAY - dt.timedelta(days=chosen.days - 1)
@@ -107,13 +108,14 @@ def main() -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, target)
 
-    transform.invoke = without_tests
     settings = Settings.resolve(work / "data", landing)
-    options = {"top": chosen.top}
+    options = {"top": chosen.top, "whole": False}
     land([path for path in files if path not in late])
     night(settings, "history", LAST_DAY - dt.timedelta(days=1), full_refresh=False, **options)
     land(late)
+    options["whole"] = chosen.whole
     one_day = night(settings, "one day", LAST_DAY, full_refresh=False, **options)
+    options["whole"] = False
     with connect(settings.warehouse, read_only=True) as connection:
         events, people, affected = connection.execute(
             "select (select count(*) from raw.events),"
