@@ -57,9 +57,12 @@ identifiers as (
     where {{ only_affected(keys=keys) }}
 ),
 
+-- A number stands for the person while things are added up: windows and joins by a key of 32
+-- characters cost twice as much.
 people as (
     select
         identifiers.user_key,
+        row_number() over (order by identifiers.user_key) as person_number,
         {{ microseconds('min(identifiers.first_seen_at)') }} as first_seen_us,
         {{ microseconds(as_of()) }} as as_of_us,
         {%- if adds_to_built() %}
@@ -81,13 +84,14 @@ people as (
 base_moments as (
     select
         built.user_key,
+        people.person_number,
         max(built.at_us) as at_us
     from {{ this }} as built
     inner join people
         on
             built.user_key = people.user_key
             and built.at_us <= people.from_us - {{ carried_window }}
-    group by built.user_key
+    group by built.user_key, people.person_number
 ),
 
 bases as (
@@ -95,6 +99,7 @@ bases as (
         {%- for column in carried %}
         max(built.{{ column }}) as {{ column }},
         {%- endfor %}
+        base_moments.person_number,
         built.user_key,
         built.at_us
     from {{ this }} as built
@@ -102,7 +107,7 @@ bases as (
         on
             built.user_key = base_moments.user_key
             and built.at_us = base_moments.at_us
-    group by built.user_key, built.at_us
+    group by base_moments.person_number, built.user_key, built.at_us
 ),
 {%- else %}
 bases as (
@@ -110,6 +115,7 @@ bases as (
         {%- for column, type in carried.items() %}
         cast(null as {{ type }}) as {{ column }},
         {%- endfor %}
+        person_number,
         user_key,
         0 as at_us
     from people
@@ -120,6 +126,7 @@ bases as (
 sessions as (
     select
         sessions.*,
+        people.person_number,
         {{ microseconds('sessions.started_at') }} as started_us,
         {{ microseconds('sessions.started_at') }} >= coalesce(bases.at_us, 0) as is_counted
     from {{ ref('int_sessions__sessionized') }} as sessions
@@ -146,11 +153,11 @@ channel_bases as (
 
 started_sessions as (
     select
-        sessions.user_key,
+        sessions.person_number,
         sessions.started_us,
         {{ leader_key(
             'coalesce(channel_bases.visits_count, 0) + row_number() over (
-                partition by sessions.user_key, sessions.channel
+                partition by sessions.person_number, sessions.channel
                 order by sessions.started_us, sessions.session_id
             )', 'sessions.started_us', 'sessions.channel'
         ) }} as channel_key
@@ -163,7 +170,9 @@ started_sessions as (
 ),
 
 events as (
-    select events.*
+    select
+        events.*,
+        people.person_number
     from {{ ref('int_events__deduplicated') }} as events
     inner join people
         on events.user_key = people.user_key
@@ -176,8 +185,12 @@ events as (
 
 -- Few: from the first.
 statements as (
-    select * from {{ ref('int_features__statements') }}
-    where {{ only_affected(keys=keys) }}
+    select
+        statements.*,
+        people.person_number
+    from {{ ref('int_features__statements') }} as statements
+    inner join people
+        on statements.user_key = people.user_key
 ),
 
 refunds as (
@@ -187,24 +200,27 @@ refunds as (
 -- An order's status has no history: one that was cancelled counts at no moment.
 orders as (
     select
-        *,
-        {{ microseconds('ordered_at') }} as at_us,
+        orders.*,
+        people.person_number,
+        {{ microseconds('orders.ordered_at') }} as at_us,
         {{ leader_key(
-            'row_number() over (partition by user_key, top_category order by ordered_at, order_id)',
-            microseconds('ordered_at'), 'top_category'
+            'row_number() over (
+                partition by people.person_number, orders.top_category
+                order by orders.ordered_at, orders.order_id
+            )', microseconds('orders.ordered_at'), 'orders.top_category'
         ) }} as category_key,
-        lag({{ microseconds('ordered_at') }}) over (
-            partition by user_key order by ordered_at, order_id
+        lag({{ microseconds('orders.ordered_at') }}) over (
+            partition by people.person_number order by orders.ordered_at, orders.order_id
         ) as previous_us,
-        lead({{ microseconds('ordered_at') }}) over (
-            partition by user_key order by ordered_at, order_id
+        lead({{ microseconds('orders.ordered_at') }}) over (
+            partition by people.person_number order by orders.ordered_at, orders.order_id
         ) as next_us
-    from {{ ref('int_conversions__orders') }}
+    from {{ ref('int_conversions__orders') }} as orders
+    inner join people
+        on orders.user_key = people.user_key
     where
-        {{ only_affected(keys=keys) }}
-        and not is_cancelled
-        and exclusion_reason is null
-        and user_key is not null
+        not orders.is_cancelled
+        and orders.exclusion_reason is null
 ),
 
 -- What an order lost to refunds is subtracted when each refund was made, in proportion to the
@@ -221,7 +237,7 @@ latest_refunds as (
 
 accumulated_refunds as (
     select
-        orders.user_key,
+        orders.person_number,
         orders.order_id,
         latest_refunds.refund_id,
         latest_refunds.refunded_at,
@@ -245,7 +261,7 @@ accumulated_refunds as (
 
 rounded_refunds as (
     select
-        user_key,
+        person_number,
         order_id,
         refund_id,
         refunded_at,
@@ -260,7 +276,7 @@ rounded_refunds as (
 
 refund_steps as (
     select
-        user_key,
+        person_number,
         at_us,
         refunded_so_far - coalesce(
             lag(refunded_so_far) over (partition by order_id order by refunded_at, refund_id), 0
@@ -271,7 +287,7 @@ refund_steps as (
 -- Where and with what a person was seen; only the sightings that differ from the one before.
 described_sightings as (
     select
-        user_key,
+        person_number,
         device_type,
         case when coalesce(country, region, city) is not null then coalesce(country, '') end
             as country,
@@ -280,11 +296,12 @@ described_sightings as (
         case when coalesce(country, region, city) is not null then coalesce(city, '') end
             as city,
         {{ microseconds('occurred_at') }} as at_us,
-        row_number() over (partition by user_key order by occurred_at, event_id) as sighting_number,
+        row_number() over (partition by person_number order by occurred_at, event_id)
+            as sighting_number,
         lag(
             coalesce(device_type, '') || '|' || coalesce(country, '')
             || '|' || coalesce(region, '') || '|' || coalesce(city, '')
-        ) over (partition by user_key order by occurred_at, event_id) as previous_description
+        ) over (partition by person_number order by occurred_at, event_id) as previous_description
     from events
     where coalesce(device_type, country, region, city) is not null
 ),
@@ -407,12 +424,23 @@ moments as (
     from people
 ),
 
+numbered_moments as (
+    select
+        moments.moment_type,
+        moments.moment_id,
+        moments.at_us,
+        people.person_number
+    from moments
+    inner join people
+        on moments.user_key = people.user_key
+),
+
 -- What moves a feature, by kind, and what had added up when it had happened: one row per instant.
 -- Each kind is added up over its own rows, and a moment looks up the last of them: that costs less
 -- than half of adding up everything over a timeline of all moments and all kinds.
 order_movements as (
     select
-        user_key,
+        person_number,
         at_us,
         order_id,
         gross_revenue as revenue,
@@ -425,7 +453,7 @@ order_movements as (
     from orders
     union all
     select
-        user_key,
+        person_number,
         at_us,
         null as order_id,
         -refunded as revenue,
@@ -440,7 +468,7 @@ order_movements as (
 
 order_totals as (
     select distinct
-        user_key,
+        person_number,
         at_us,
         count(order_id) over so_far as orders_count,
         cast(sum(coupons) over so_far as bigint) as orders_with_coupon_count,
@@ -451,12 +479,12 @@ order_totals as (
         max(previous_us) over so_far as previous_order_us,
         max(category_key) over so_far as category_key
     from order_movements
-    window so_far as (partition by user_key order by at_us)
+    window so_far as (partition by person_number order by at_us)
 ),
 
 session_movements as (
     select
-        user_key,
+        person_number,
         at_us - 1 as at_us,
         sessions_count as sessions,
         engagement_ms,
@@ -469,7 +497,7 @@ session_movements as (
     from bases
     union all
     select
-        user_key,
+        person_number,
         started_us as at_us,
         1 as sessions,
         null as engagement_ms,
@@ -482,7 +510,7 @@ session_movements as (
     from started_sessions
     union all
     select
-        user_key,
+        person_number,
         {{ microseconds('ended_at') }} as at_us,
         null as sessions,
         cast(round(engagement_seconds * 1000e0) as bigint) as engagement_ms,
@@ -498,7 +526,7 @@ session_movements as (
 
 session_totals as (
     select distinct
-        user_key,
+        person_number,
         at_us,
         cast(sum(sessions) over so_far as bigint) as sessions_count,
         sum(engagement_ms) over so_far as engagement_ms,
@@ -509,12 +537,12 @@ session_totals as (
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from session_movements
-    window so_far as (partition by user_key order by at_us)
+    window so_far as (partition by person_number order by at_us)
 ),
 
 action_movements as (
     select
-        user_key,
+        person_number,
         at_us - 1 as at_us,
         offers_redeemed_count as offers,
         signals_count as signals,
@@ -525,7 +553,7 @@ action_movements as (
     from bases
     union all
     select
-        user_key,
+        person_number,
         {{ microseconds('occurred_at') }} as at_us,
         case when event_name = 'offer_redeemed' then 1 end as offers,
         case when event_name in {{ signals }} then 1 end as signals,
@@ -543,7 +571,7 @@ action_movements as (
 
 action_totals as (
     select distinct
-        user_key,
+        person_number,
         at_us,
         cast(sum(offers) over so_far as bigint) as offers_redeemed_count,
         cast(sum(signals) over so_far as bigint) as signals_count,
@@ -552,12 +580,12 @@ action_totals as (
         max(checkout_us) over so_far as last_checkout_us,
         min(signed_up_us) over so_far as signed_up_us
     from action_movements
-    window so_far as (partition by user_key order by at_us)
+    window so_far as (partition by person_number order by at_us)
 ),
 
 sighting_movements as (
     select
-        user_key,
+        person_number,
         at_us - 1 as at_us,
         0 as sighting_number,
         device_type,
@@ -567,7 +595,7 @@ sighting_movements as (
     from bases
     union all
     select
-        user_key,
+        person_number,
         at_us,
         sighting_number,
         device_type,
@@ -579,17 +607,17 @@ sighting_movements as (
 
 known_sightings as (
     select
-        user_key,
+        person_number,
         at_us,
         {{ last_known('device_type') }} over so_far as device_type,
         {{ last_known('country') }} over so_far as country,
         {{ last_known('region') }} over so_far as region,
         {{ last_known('city') }} over so_far as city,
-        lead(at_us) over (partition by user_key order by at_us, sighting_number) as next_us
+        lead(at_us) over (partition by person_number order by at_us, sighting_number) as next_us
     from sighting_movements
     window
         so_far as (
-            partition by user_key
+            partition by person_number
             order by at_us, sighting_number
             rows between unbounded preceding and current row
         )
@@ -597,7 +625,7 @@ known_sightings as (
 
 places as (
     select
-        user_key,
+        person_number,
         at_us,
         device_type,
         country,
@@ -609,31 +637,31 @@ places as (
 
 stated as (
     select
-        user_key,
+        person_number,
         stated_us as at_us,
         {{ last_known('interest') }} over so_far as interest,
         {{ last_known('value_theme') }} over so_far as value_theme,
         {{ last_known('urbanity') }} over so_far as urbanity,
         {{ last_known('psychographic_consent') }} over so_far as psychographic_consent
     from statements
-    window so_far as (partition by user_key order by stated_us)
+    window so_far as (partition by person_number order by stated_us)
 ),
 
 -- Every row is a moment or a time at which something of a kind had added up.
 timeline as (
     select
-        user_key,
+        person_number,
         moment_type,
         moment_id,
         {%- for kind in kinds %}
         cast(null as bigint) as {{ kind }}_us,
         {%- endfor %}
         at_us
-    from moments
+    from numbered_moments
     {%- for part in kinds %}
     union all
     select
-        user_key,
+        person_number,
         null as moment_type,
         null as moment_id,
         {%- for kind in kinds %}
@@ -647,7 +675,7 @@ timeline as (
 -- For each moment the last such time strictly before it, and by the far end of each sliding window.
 last_times as (
     select
-        user_key,
+        person_number,
         moment_type,
         moment_id,
         {%- for name, looked_up in lookups.items() %}
@@ -658,13 +686,13 @@ last_times as (
     window
         {%- for days, width in windows.items() %}
         until_{{ days }} as (
-            partition by user_key
+            partition by person_number
             order by at_us
             range between unbounded preceding and {{ width }} preceding
         ),
         {%- endfor %}
         before as (
-            partition by user_key
+            partition by person_number
             order by at_us
             range between unbounded preceding and 1 preceding
         )
@@ -673,7 +701,8 @@ last_times as (
 -- A sliding count is the count before minus the count up to the window's far end, that end out.
 accumulated as (
     select
-        moments.user_key,
+        people.user_key,
+        people.first_seen_us,
         moments.moment_type,
         moments.moment_id,
         moments.at_us,
@@ -713,41 +742,43 @@ accumulated as (
         places.region,
         places.city
     from last_times as moments
+    inner join people
+        on moments.person_number = people.person_number
     left join order_totals as orders
         on
-            moments.user_key = orders.user_key
+            moments.person_number = orders.person_number
             and moments.orders_us = orders.at_us
     left join order_totals as orders_until_90
         on
-            moments.user_key = orders_until_90.user_key
+            moments.person_number = orders_until_90.person_number
             and moments.orders_until_90_us = orders_until_90.at_us
     left join order_totals as orders_until_365
         on
-            moments.user_key = orders_until_365.user_key
+            moments.person_number = orders_until_365.person_number
             and moments.orders_until_365_us = orders_until_365.at_us
     left join session_totals as sessions
         on
-            moments.user_key = sessions.user_key
+            moments.person_number = sessions.person_number
             and moments.sessions_us = sessions.at_us
     left join session_totals as sessions_until_30
         on
-            moments.user_key = sessions_until_30.user_key
+            moments.person_number = sessions_until_30.person_number
             and moments.sessions_until_30_us = sessions_until_30.at_us
     left join action_totals as actions
         on
-            moments.user_key = actions.user_key
+            moments.person_number = actions.person_number
             and moments.actions_us = actions.at_us
     left join action_totals as actions_until_7
         on
-            moments.user_key = actions_until_7.user_key
+            moments.person_number = actions_until_7.person_number
             and moments.actions_until_7_us = actions_until_7.at_us
     left join places
         on
-            moments.user_key = places.user_key
+            moments.person_number = places.person_number
             and moments.places_us = places.at_us
     left join stated
         on
-            moments.user_key = stated.user_key
+            moments.person_number = stated.person_number
             and moments.stated_us = stated.at_us
     where moments.moment_id is not null
 ),
@@ -755,18 +786,12 @@ accumulated as (
 -- Now has no time of its own: it is the night's, and the row outlives the night.
 final as (
     select
-        accumulated.* exclude (at_us),
-        case when accumulated.moment_type <> 'now' then accumulated.at_us end as at_us,
-        case
-            when
-                accumulated.moment_type = 'now' or people.first_seen_us < accumulated.at_us
-                then people.first_seen_us
-        end as first_seen_us,
-        case when accumulated.moment_type <> 'now' then {{ moment_of('accumulated.at_us') }} end
-            as looked_at
+        * exclude (at_us, first_seen_us),
+        case when moment_type <> 'now' then at_us end as at_us,
+        case when moment_type = 'now' or first_seen_us < at_us then first_seen_us end
+            as first_seen_us,
+        case when moment_type <> 'now' then {{ moment_of('at_us') }} end as looked_at
     from accumulated
-    left join people
-        on accumulated.user_key = people.user_key
 )
 
 select * from final
