@@ -124,7 +124,7 @@ OWN_MODELS = (
     "path:models/marts/segments",
     "user_profiles",
     "journey_touchpoints",
-    "int_attribution__segment_people",
+    "int_attribution__labelled",
     "int_attribution__shown_segments",
     "int_attribution__segment_totals",
     "attribution_by_segment",

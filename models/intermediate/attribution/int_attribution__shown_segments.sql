@@ -6,7 +6,7 @@ with people as (
         conversion_type,
         user_key,
         {{ segment_columns() | join(',\n        ') }}
-    from {{ ref('int_attribution__segment_people') }}
+    from {{ ref('int_attribution__labelled') }}
     group by
         attribution_scope,
         conversion_type,
