@@ -99,7 +99,7 @@ data/bench/peers/complete: tests/bench/peers.txt
 	@data/bench/peers/bin/python -m pip install -q -r tests/bench/peers.txt
 	@touch $@
 
-accuracy: $(ENVIRONMENT) ## How well predictions tell buyers (FILE=online_shoppers_intention.csv), an hour
+accuracy: $(ENVIRONMENT) ## How well predictions tell buyers (FILE=online_shoppers_intention.csv), 20 minutes
 	@$(BIN)/python tests/bench/accuracy_segments.py '$(FILE)'
 
 lint: $(ENVIRONMENT) audit ## ruff, sqlfluff, dbt parse and known weaknesses of packages; changes nothing

@@ -127,6 +127,9 @@ def test_a_step_killed_at_a_fault_point_and_run_again_leaves_the_same(
         return
     shop.begin(step)
     for number in sorted({*range(len(points))} - {*alone}):
+        if step in BUILDS and points[number - 1] == "after commit":
+            # Its build is recorded: the one killed there left nothing to do.
+            shop.begin(step)
         kill(shop, step, number, f"{step}: killed {points[number]}, and before it the ones before")
     run_again(shop, step, expected, f"{step}: killed at one point after the other")
     print(f"{step}: all {len(points)} points")

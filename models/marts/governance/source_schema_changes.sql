@@ -53,6 +53,9 @@ appeared as (
         this_file.header_name,
         this_file.column_name,
         this_file.kind,
+        -- What is left to itself replaces nothing; a condition of the join would compare all pairs.
+        case when this_file.column_name <> 'extra' then this_file.column_name end
+            as replaced_column,
         row_number() over (
             partition by pairs.file_seq, this_file.column_name
             order by this_file.header_position, this_file.header_name
@@ -109,9 +112,8 @@ replaced as (
     full outer join vanished
         on
             appeared.file_seq = vanished.file_seq
-            and appeared.column_name = vanished.column_name
+            and appeared.replaced_column = vanished.column_name
             and appeared.number_in_column = vanished.number_in_column
-            and appeared.column_name <> 'extra'
 ),
 
 retyped as (
