@@ -65,15 +65,16 @@ def slowest(settings: Settings, count: int) -> str:
 
 def plain_copy(settings: Settings, folder: Path) -> str:
     """Write every table of the marts to a DuckDB file and to Parquet, as DuckDB does by itself."""
-    with connect(settings.warehouse, read_only=True) as connection:
+    with connect(":memory:") as connection:
+        connection.execute(f"attach {literal(settings.warehouse)} as warehouse (read_only)")
         connection.execute(f"attach {literal(folder / 'copy.duckdb')} as plain")
         tables = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'marts'"
-            " order by table_name"
+            "select table_name from information_schema.tables"
+            " where table_catalog = 'warehouse' and table_schema = 'marts' order by table_name"
         ).fetchall()
         for (table,) in tables:
             parquet = literal(folder / f"{table}.parquet")
-            connection.execute(f"create table plain.{table} as from marts.{table}")
+            connection.execute(f"create table plain.{table} as from warehouse.marts.{table}")
             connection.execute(f"copy plain.{table} to {parquet} (format parquet)")
         connection.execute("detach plain")
     size = sum(path.stat().st_size for path in folder.iterdir())
