@@ -255,30 +255,40 @@ DATASETS = (
         name="lift",
         tables=("journeys", "journey_touchpoints", "touchpoints"),
         query=f"""
-            with segments as (
-                unpivot (
-                    select journey_id, columns('^segment_')
-                    from journey_touchpoints
-                    where touch_number = touch_count
-                )
-                on columns('^segment_') into name segment_family value segment
-            ),
-            tactics as (
-                select distinct journey_id, tactic
+            with tactics as (
+                select distinct journey_id, coalesce(tactic, 'none') as tactic
                 from journey_touchpoints
                 inner join touchpoints using (touchpoint_id)
                 where is_personalized
             ),
+            -- Each journey is in every family: people are told apart by a number, not by a text.
+            journeys_of_people as (
+                select
+                    journey_id, conversion_type, is_converted,
+                    case
+                        when user_key is not null then dense_rank() over (order by user_key)
+                    end as person_number
+                from journeys
+            ),
+            labelled as (
+                unpivot (
+                    select
+                        conversion_type, person_number, is_converted, tactic,
+                        columns('^segment_')
+                    from journey_touchpoints
+                    inner join journeys_of_people using (journey_id)
+                    left join tactics using (journey_id)
+                    where touch_number = touch_count
+                )
+                on columns('^segment_') into name segment_family value segment
+            ),
             outcomes as (
                 select
-                    journeys.conversion_type, substr(segments.segment_family, 9) as segment_family,
-                    segments.segment, coalesce(tactics.tactic, 'none') as tactic,
-                    tactics.journey_id is null as is_baseline,
+                    conversion_type, substr(segment_family, 9) as segment_family, segment,
+                    coalesce(tactic, 'none') as tactic, tactic is null as is_baseline,
                     count(*) as journeys, count(*) filter (where is_converted) as conversions,
-                    count(distinct journeys.user_key) as people
-                from journeys
-                inner join segments using (journey_id)
-                left join tactics using (journey_id)
+                    count(distinct person_number) as people
+                from labelled
                 group by all
             ),
             compared as (
