@@ -178,7 +178,7 @@ def write_complete_journey(landing: Path) -> None:
     scratch = landing / ".writing"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    with warehouse.connect(":memory:") as connection:
+    with warehouse.connect(":memory:", beside=scratch / "complete_journey") as connection:
         for dataset, query in _QUERIES.items():
             connection.execute(
                 f"copy ({query.format(**tables)}) to {literal(scratch / f'{dataset}.parquet')}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from apportion import logs
+from apportion import logs, warehouse
 from apportion.errors import ApportionError, WarehouseBusy
 from apportion.settings import Settings
 
@@ -62,6 +62,7 @@ def hold(settings: Settings, run_id: str) -> Iterator[int | None]:
     os.pwrite(descriptor, logs.line(pid=os.getpid(), run_id=run_id, since=since).encode(), 0)
     os.environ[_HELD_FOR] = f"{run_id} {path(settings)}"
     _taken.append(descriptor)
+    warehouse.sweep(settings.data)
     try:
         yield descriptor
     finally:

@@ -126,7 +126,7 @@ def find(settings: Settings) -> list[Match]:
             "CRM records cannot be matched: they need first_name, last_name and birth_date",
             "add the columns to the data set contacts, or set var identity_matching to false",
         )
-    with duckdb.connect() as memory:
+    with warehouse.connect(":memory:", beside=settings.warehouse) as memory:
         memory.register("landed", contacts)
         memory.execute("create table contacts as select * from landed")
         found = _matched(memory, known, blocks)

@@ -43,8 +43,6 @@ MANIFEST = "manifest.json"
 STORAGE_VERSION = "v1.0.0"
 VERSIONS_KEPT = 3
 PARTIAL = ".partial"
-# What a query cannot hold in memory waits here, beside the versions and not in the current folder.
-SPILL = f"spill{PARTIAL}"
 # Relative difference that a parallel sum of doubles may have.
 TOLERANCE = 1e-9
 JUDGED_STAGES = ("staging", "intermediate", "marts")
@@ -246,8 +244,7 @@ def _attached(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the warehouse attached read-only under the name that its views use."""
     with warehouse.connect(settings.warehouse, read_only=True):
         pass  # Says who holds it, if somebody does.
-    with warehouse.connect(":memory:") as connection:
-        connection.execute(f"set temp_directory = {warehouse.literal(settings.versions / SPILL)}")
+    with warehouse.connect(":memory:", beside=settings.warehouse) as connection:
         connection.execute(
             f"attach {warehouse.literal(settings.warehouse)} as {_catalog(settings)} (read_only)"
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +23,19 @@ _DAMAGE = re.compile(
 _CANNOT_WRITE = re.compile(
     r"Could not (write|truncate|fsync|create)|No space left|File too large|Read-only file system"
 )
+# What a connection cannot hold in memory waits in a folder of its own, beside the file. DuckDB uses
+# one for all of a file, where two processes that read take each other's blocks for their own.
+_SPILL = ".spill-"
+_SPILL_OF_DUCKDB = ".tmp"
 
 
 @contextmanager
 def connect(
-    path: Path | str, *, read_only: bool = False, sealed: bool = False
+    path: Path | str,
+    *,
+    read_only: bool = False,
+    sealed: bool = False,
+    beside: Path | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file in UTC, and close it whatever happens.
 
@@ -33,6 +44,7 @@ def connect(
         read_only: open without the right to write; the file must exist.
         sealed: reach no other file and no network, and let no statement change that: for those who
             only look.
+        beside: the file beside which to keep what memory cannot hold; None: `path`.
 
     Raises:
         WarehouseBusy: another process has it open for writing.
@@ -57,6 +69,8 @@ def connect(
         ) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
+        if beside or str(path) != ":memory:":
+            _spill_apart(connection, beside or Path(path))
         if sealed:
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
@@ -74,6 +88,39 @@ def connect(
         raise
     finally:
         connection.close()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left beside the files of a folder that memory could not hold.
+
+    It holds clear text where the files do, and nobody else would remove it. Nobody but the caller
+    may be building there; readers of this project that are alive keep theirs.
+    """
+    doomed = list(folder.glob(f"*.duckdb{_SPILL_OF_DUCKDB}"))
+    for spill in folder.glob(f"*{_SPILL}*"):
+        process = spill.name.rpartition(_SPILL)[2].partition("-")[0]
+        if not (process.isdecimal() and _is_alive(int(process))):
+            doomed.append(spill)
+    for spill in doomed:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _spill_apart(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Give a connection its own folder to spill into; one that shares another's has it already."""
+    (folder,) = connection.execute("select current_setting('temp_directory')").fetchone()
+    if _SPILL not in folder:
+        name = f"{file.name}{_SPILL}{os.getpid()}-{secrets.token_hex(4)}"
+        connection.execute(f"set temp_directory = {literal(file.with_name(name))}")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Of another user.
+    return True
 
 
 def _is_damage(text: str) -> bool:

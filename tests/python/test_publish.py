@@ -345,24 +345,6 @@ def test_a_disk_that_fills_up_is_told_and_leaves_nothing(
     assert leftovers(small) == []
 
 
-def test_what_does_not_fit_into_memory_waits_beside_the_versions(
-    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    small.versions.mkdir()
-    with publish._attached(small) as connection:
-        connection.execute("set memory_limit = '40MB'")
-        connection.execute(
-            "create temp table shuffled as from range(5_000_000) order by hash(range)"
-        )
-        assert list((small.versions / publish.SPILL).iterdir())
-    assert list(elsewhere.iterdir()) == []
-    publish.publish(Night(small, RUN_ID))
-    assert not (small.versions / publish.SPILL).exists()
-
-
 def test_the_last_versions_are_kept_and_the_one_in_use(small: Settings) -> None:
     runs = [f"2026020{number}T020000Z" for number in range(1, 7)]
     for run_id in runs[:4]:
