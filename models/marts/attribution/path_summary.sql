@@ -14,34 +14,52 @@ conversions as (
     select * from {{ ref('conversions') }}
 ),
 
--- Journeys of one path are counted together before their path is transformed.
-exposed as (
+closed as (
     select
         journeys.conversion_type,
         journeys.path,
-        sum(case when journeys.is_converted then 1 else 0 end) as conversions,
-        sum(case when journeys.is_converted then 0 else 1 end) as non_conversions,
-        sum(coalesce(conversions.revenue, 0)) as revenue
+        case when journeys.is_converted then 1 else 0 end as conversions,
+        case when journeys.is_converted then 0 else 1 end as non_conversions,
+        coalesce(conversions.revenue, 0) as revenue
     from journeys
     left join conversions
         on journeys.conversion_id = conversions.conversion_id
-    group by journeys.conversion_type, journeys.path
 ),
 
-transformed as (
-    {%- for kind, path in {
-        'collapsed': path_collapsed('path'),
-        'first_occurrences': path_first_occurrences('path'),
-        'unique': path_unique('path'),
-    }.items() %}
+-- Each kind is a transform of the one before, so that fewer and shorter paths are left to it.
+{%- set kinds = {
+    'collapsed': ('closed', path_collapsed('path')),
+    'first_occurrences': ('collapsed_paths', path_first_occurrences('path')),
+    'unique': ('first_occurrences_paths', path_unique('path')),
+} %}
+{%- for kind, (coarsened, path) in kinds.items() %}
+{{ kind }}_transformed as (
     select
         conversion_type,
-        '{{ kind }}' as path_kind,
         {{ path }} as path,
         conversions,
         non_conversions,
         revenue
-    from exposed
+    from {{ coarsened }}
+),
+
+{{ kind }}_paths as (
+    select
+        conversion_type,
+        path,
+        sum(conversions) as conversions,
+        sum(non_conversions) as non_conversions,
+        sum(revenue) as revenue
+    from {{ kind }}_transformed
+    group by conversion_type, path
+),
+{% endfor %}
+counted as (
+    {%- for kind in kinds %}
+    select
+        *,
+        '{{ kind }}' as path_kind
+    from {{ kind }}_paths
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -55,13 +73,11 @@ final as (
         path_kind,
         path,
         ---------- numbers
-        cast(sum(conversions) as bigint) as conversions,
-        cast(sum(non_conversions) as bigint) as non_conversions,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
-        cast(sum(conversions) as double) / nullif(sum(conversions + non_conversions), 0)
-            as conversion_rate
-    from transformed
-    group by conversion_type, path_kind, path
+        cast(conversions as bigint) as conversions,
+        cast(non_conversions as bigint) as non_conversions,
+        cast(revenue as decimal(18, 4)) as revenue,
+        cast(conversions as double) / nullif(conversions + non_conversions, 0) as conversion_rate
+    from counted
 )
 
 select * from final

@@ -2,7 +2,12 @@
 -- for the segment of now; family all is everybody. Conversions and what they brought are credit of
 -- var default_attribution_model in scope all, so that channels add up to what there was.
 {%- set counts = ['sends', 'opens', 'impressions', 'clicks', 'sessions'] %}
-{%- set sums = ['engagement_seconds', 'conversions', 'orders', 'revenue', 'clv'] %}
+{%- set sources = {
+    'events': ['sends', 'opens', 'impressions', 'clicks'],
+    'sessions': ['sessions', 'engagement_seconds'],
+    'credits': ['conversions', 'orders', 'revenue', 'clv'],
+} %}
+{%- set all_columns = sources.values() | sum(start=[]) %}
 with events as (
     select
         user_key,
@@ -35,22 +40,25 @@ shown_now as (
     select * from {{ ref('int_segments__shown_now') }}
 ),
 
-activities as (
+-- What happened, per person, channel and day. Each source is summed by itself, over its own columns
+-- only, and the small sums are put together last: two thirds of the cost of one sum over all. Counts
+-- are doubles: a sum of whole numbers is of 128 bits and costs three times as much.
+activities_of_events as (
     select
-        user_key,
+        coalesce(user_key, '') as person,
         channel,
         activity_date,
-        sum(case
+        cast(sum(case
             when event_name in ('email_sent', 'push_sent', 'sms_sent', 'offer_sent') then 1 else 0
-        end) as sends,
-        sum(case
+        end) as double) as sends,
+        cast(sum(case
             when event_name in ('email_opened', 'push_opened', 'offer_viewed') then 1 else 0
-        end) as opens,
-        sum(case
+        end) as double) as opens,
+        cast(sum(case
             when event_name in ('ad_impression', 'content_shown', 'recommendation_shown') then 1
             else 0
-        end) as impressions,
-        sum(case
+        end) as double) as impressions,
+        cast(sum(case
             when
                 event_name in (
                     'ad_click',
@@ -61,70 +69,42 @@ activities as (
                 )
                 then 1
             else 0
-        end) as clicks,
-        0 as sessions,
-        0e0 as engagement_seconds,
-        0e0 as conversions,
-        0e0 as orders,
-        0e0 as revenue,
-        0e0 as clv
+        end) as double) as clicks
     from events
-    group by user_key, channel, activity_date
-    union all
+    group by coalesce(user_key, ''), channel, activity_date
+),
+
+activities_of_sessions as (
     select
-        user_key,
+        coalesce(user_key, '') as person,
         channel,
         cast(started_at as date) as activity_date,
-        0 as sends,
-        0 as opens,
-        0 as impressions,
-        0 as clicks,
-        count(*) as sessions,
-        coalesce(sum(engagement_seconds), 0e0) as engagement_seconds,
-        0e0 as conversions,
-        0e0 as orders,
-        0e0 as revenue,
-        0e0 as clv
+        cast(count(*) as double) as sessions,
+        coalesce(sum(engagement_seconds), 0e0) as engagement_seconds
     from sessions
-    group by user_key, channel, cast(started_at as date)
-    union all
+    group by coalesce(user_key, ''), channel, cast(started_at as date)
+),
+
+activities_of_credits as (
     select
-        user_key,
+        coalesce(user_key, '') as person,
         channel,
         activity_date,
-        0 as sends,
-        0 as opens,
-        0 as impressions,
-        0 as clicks,
-        0 as sessions,
-        0e0 as engagement_seconds,
         sum(credit) as conversions,
         sum(case when credited_revenue > 0 then credit else 0e0 end) as orders,
         coalesce(sum(credited_revenue), 0e0) as revenue,
         coalesce(sum(credited_clv), 0e0) as clv
     from credits
-    group by user_key, channel, activity_date
-),
-
--- Counts as doubles: a sum of whole numbers is of 128 bits and costs three times as much.
-activities_of_people as (
-    select
-        coalesce(user_key, '') as person,
-        channel,
-        activity_date,
-        {%- for counted in counts %}
-        cast(sum({{ counted }}) as double) as {{ counted }},
-        {%- endfor %}
-        {%- for summed in sums %}
-        sum({{ summed }}) as {{ summed }}
-        {%- if not loop.last %},{% endif %}
-        {%- endfor %}
-    from activities
     group by coalesce(user_key, ''), channel, activity_date
 ),
 
 people as (
-    select distinct person from activities_of_people
+    {%- for source in sources %}
+    select person from activities_of_{{ source }}
+    {%- if not loop.last %}
+    union
+    {%- endif %}
+    {%- endfor %}
 ),
 
 -- What nobody known did is in each family too, so that every family adds up to the same.
@@ -175,25 +155,53 @@ segments_of_people as (
     group by labels.person
 ),
 
-labelled as (
+{%- for source, columns in sources.items() %}
+labelled_{{ source }} as (
     select
-        activities_of_people.*,
+        activities_of_{{ source }}.*,
         {{ explode_list('segments_of_people.segment_numbers') }} as segment_number
-    from activities_of_people
+    from activities_of_{{ source }}
     inner join segments_of_people
-        on activities_of_people.person = segments_of_people.person
+        on activities_of_{{ source }}.person = segments_of_people.person
+),
+
+numbers_of_{{ source }} as (
+    select
+        activity_date,
+        segment_number,
+        {%- for column in columns %}
+        sum({{ column }}) as {{ column }},
+        {%- endfor %}
+        channel
+    from labelled_{{ source }}
+    group by activity_date, segment_number, channel
+),
+{% endfor %}
+of_sources as (
+    {%- for source, columns in sources.items() %}
+    select
+        activity_date,
+        segment_number,
+        {%- for column in all_columns %}
+        {{ column if column in columns else '0e0' }} as {{ column }},
+        {%- endfor %}
+        channel
+    from numbers_of_{{ source }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 ),
 
 of_numbers as (
     select
         activity_date,
         segment_number,
-        channel,
-        {%- for summed in counts + sums %}
-        sum({{ summed }}) as {{ summed }}
-        {%- if not loop.last %},{% endif %}
+        {%- for column in all_columns %}
+        sum({{ column }}) as {{ column }},
         {%- endfor %}
-    from labelled
+        channel
+    from of_sources
     group by activity_date, segment_number, channel
 ),
 
