@@ -40,8 +40,8 @@ shown_now as (
     select * from {{ ref('int_segments__shown_now') }}
 ),
 
--- What happened, per person, channel and day. Each source is summed by itself, over its own columns
--- only, and the small sums are put together last: two thirds of the cost of one sum over all. Counts
+-- What happened, per person, channel and day. Each source is summed by itself, over its own
+-- columns only, and the small sums are put together last: two thirds of the cost of one sum. Counts
 -- are doubles: a sum of whole numbers is of 128 bits and costs three times as much.
 activities_of_events as (
     select
